@@ -1,0 +1,112 @@
+"""A Dataset: a folder of Parquet tables in one vocabulary, and the facts about where they came from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import dataframely as dy
+import polars as pl
+
+from avrec_lib.errors import DataError
+from avrec_lib.schema import Events, Items, Users, with_all_columns
+
+CARD = "dataset.json"
+SCHEMAS: dict[str, type[dy.Schema]] = {"events": Events, "items": Items, "users": Users}
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """`dataset.json`: what this data is, where it came from, and what may be done with it."""
+
+    name: str
+    source: str
+    licence: str
+    fingerprint: str  # of the tables' content: the same rows give the same fingerprint
+    counts: dict[str, int]  # users, items, events, …
+    filled: dict[str, dict[str, int]]  # table -> column -> values that are not null
+    notes: list[str] = field(default_factory=list)
+    mapping: dict[str, str] = field(default_factory=dict)  # our column -> theirs, for imported logs
+    rejected: int = 0
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Tables `events`, `items`, `users` as lazy frames with every column of the vocabulary (nulls where unknown)."""
+
+    folder: Path
+    card: DatasetCard
+
+    @classmethod
+    def open(cls, folder: Path) -> Dataset:
+        """The data set in `folder`; raises DataError when it has no readable `dataset.json` or no events."""
+        try:
+            card = DatasetCard(**json.loads((folder / CARD).read_text("utf-8")))
+        except FileNotFoundError:
+            raise DataError("{folder} is not a data set: it has no dataset.json.", folder=folder) from None
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                "{file} cannot be read: {error}.", hint="Import the data again.", file=folder / CARD, error=error
+            ) from error
+        if not (folder / "events.parquet").is_file():
+            raise DataError("{folder} has no events.parquet.", hint="Import the data again.", folder=folder)
+        return cls(folder, card)
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @cached_property
+    def events(self) -> pl.LazyFrame:
+        return self._scan("events")
+
+    @cached_property
+    def items(self) -> pl.LazyFrame:
+        """All items that have a row of their own; empty when the data has no item table."""
+        return self._scan("items")
+
+    @cached_property
+    def users(self) -> pl.LazyFrame:
+        """All users that have a row of their own; empty when the data has no user table."""
+        return self._scan("users")
+
+    def _scan(self, table: str) -> pl.LazyFrame:
+        path = self.folder / f"{table}.parquet"
+        if not path.is_file():
+            return SCHEMAS[table].create_empty(lazy=True)
+        return with_all_columns(pl.scan_parquet(path), SCHEMAS[table])
+
+    def has(self, column: str, table: str = "events") -> bool:
+        """Whether any row of `table` has a value in `column`."""
+        return self.card.filled.get(table, {}).get(column, 0) > 0
+
+    def require(self, column: str, purpose: str, table: str = "events") -> None:
+        """Raise a DataError saying that `purpose` (a template) needs `column`, unless the data has it."""
+        if not self.has(column, table):
+            raise DataError(
+                "{purpose} needs the column {column}, which {name} does not have.",
+                purpose=purpose, column=repr(column), name=self.name,
+            )  # fmt: skip
+
+
+def fingerprint(tables: dict[str, pl.LazyFrame]) -> str:
+    """16 hexadecimal digits of the tables' content, the same whatever the order of rows or the file layout."""
+    total = 0
+    for name, table in sorted(tables.items()):
+        rows = table.select(pl.struct(pl.all()).hash(seed=0).cast(pl.UInt64).sum()).collect(engine="streaming").item()
+        total = (total * 1_000_003 + hash_text(name) + int(rows or 0)) % 2**64
+    return f"{total:016x}"
+
+
+def hash_text(text: str) -> int:
+    """A 64-bit number of `text` that is the same in every process."""
+    import hashlib
+
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def write_card(folder: Path, card: DatasetCard) -> None:
+    """Write `dataset.json` into `folder`."""
+    (folder / CARD).write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -1,0 +1,72 @@
+"""Where things live, and how to write so that nothing is ever half-written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from avrec_lib.errors import UsageError
+
+HOME_VARIABLE = "AVREC_HOME"
+
+
+def home() -> Path:
+    """The workbench folder: `AVREC_HOME`, else the checkout that this package lies in."""
+    wanted = os.environ.get(HOME_VARIABLE)
+    return Path(wanted).expanduser().resolve() if wanted else Path(__file__).resolve().parent.parent
+
+
+def notebooks_folder() -> Path:
+    """Notebooks and `suites.yaml`."""
+    return home() / "notebooks"
+
+
+def data_folder() -> Path:
+    """One folder per data set, beside the download cache and `artefacts/`."""
+    return home() / "data"
+
+
+def artefacts_folder() -> Path:
+    """`RUN_ID/` holds what a run leaves for other runs: model, ranked, values."""
+    return data_folder() / "artefacts"
+
+
+def reports_folder() -> Path:
+    """`index.html`, `_assets/` and `NOTEBOOK/RUN_ID/`."""
+    return home() / "reports"
+
+
+def inside(folder: Path, *parts: str) -> Path:
+    """`folder/parts…`, refused (UsageError) when it would lie outside `folder`."""
+    path = folder.joinpath(*parts).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise UsageError("{path} lies outside {folder}.", path=repr("/".join(parts)), folder=folder)
+    return path
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A path beside `target` to write a file or folder to; on success it takes the place of `target` by rename.
+
+    On any exception what was written is removed and `target` stays as it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield beside
+        if target.is_dir():
+            old = beside.with_suffix(".old")
+            target.rename(old)
+            beside.rename(target)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            beside.replace(target)
+    finally:
+        if beside.is_dir():
+            shutil.rmtree(beside, ignore_errors=True)
+        else:
+            beside.unlink(missing_ok=True)

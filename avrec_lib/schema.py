@@ -1,0 +1,168 @@
+"""The one vocabulary of tables. Validated once at the border (`check_table`), trusted inside.
+
+Ids are strings outside and integer rows inside a model. Times are UTC with microseconds. A log that lacks a column
+has it as nulls, so code can ask for any column, and `Dataset.require` says what a log cannot do.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import dataframely as dy
+import polars as pl
+
+from avrec_lib.errors import DataError
+
+
+class Event(StrEnum):
+    """What a person did, or was shown."""
+
+    IMPRESSION = "impression"
+    BROWSE = "browse"
+    CLICK = "click"
+    PLAY = "play"
+    SKIP = "skip"
+    SEARCH = "search"
+    LIKE = "like"
+    DISLIKE = "dislike"
+    FAVOURITE = "favourite"
+    SHARE = "share"
+    COMMENT = "comment"
+    FOLLOW = "follow"
+    RATING = "rating"
+    SURVEY = "survey"
+
+
+NOT_A_CHOICE = (Event.IMPRESSION, Event.SKIP, Event.SEARCH, Event.DISLIKE)
+"""Events that do not say "the user wanted this item": shown, skipped, disliked, or without an item."""
+
+TIME = pl.Datetime("us", "UTC")
+
+
+class Events(dy.Schema):
+    """One row an event. Only `user_id` and `item_id` must be filled; a search has a `query` and no item."""
+
+    user_id = dy.String(nullable=False)
+    item_id = dy.String(nullable=True)
+    timestamp = dy.Datetime(nullable=True, time_zone="UTC", time_unit="us")
+    event = dy.Enum([event.value for event in Event], nullable=False)
+    value = dy.Float64(nullable=True)  # a rating, a play count
+    watch_seconds = dy.Float64(nullable=True, min=0)
+    query = dy.String(nullable=True)
+    session_id = dy.String(nullable=True)
+    request_id = dy.String(nullable=True)  # which slate
+    position = dy.Int32(nullable=True, min=0)
+    platform = dy.String(nullable=True)
+    variant = dy.String(nullable=True)  # which experiment arm
+    policy = dy.String(nullable=True)
+    propensity = dy.Float64(nullable=True, min=0, max=1)
+
+    @dy.rule()
+    def item_unless_search(cls) -> pl.Expr:
+        """Every event but a search (or a survey) names an item."""
+        return pl.col("item_id").is_not_null() | pl.col("event").cast(pl.String).is_in(["search", "survey"])
+
+
+class Items(dy.Schema):
+    """One row an item (video, song, artist, film)."""
+
+    item_id = dy.String(primary_key=True)
+    title = dy.String(nullable=True)
+    description = dy.String(nullable=True)
+    tags = dy.List(dy.String(nullable=True), nullable=True)
+    category = dy.String(nullable=True)
+    creator_id = dy.String(nullable=True)
+    duration_seconds = dy.Float64(nullable=True, min=0)
+    published_at = dy.Datetime(nullable=True, time_zone="UTC", time_unit="us")
+    language = dy.String(nullable=True)
+    media_path = dy.String(nullable=True)
+
+
+class Users(dy.Schema):
+    """One row a user."""
+
+    user_id = dy.String(primary_key=True)
+    birth_year = dy.Int32(nullable=True)
+    age = dy.Int32(nullable=True, min=0)
+    gender = dy.String(nullable=True)
+    occupation = dy.String(nullable=True)
+    country = dy.String(nullable=True)
+    language = dy.String(nullable=True)
+    registered_at = dy.Datetime(nullable=True, time_zone="UTC", time_unit="us")
+
+
+class Queries(dy.Schema):
+    """One row a request for a list: the model may know only what happened strictly before `cut` (null: no times).
+
+    `history`, when not null, replaces what the model knows of the user: a new user who just picked three titles.
+    """
+
+    query_id = dy.String(primary_key=True)
+    user_id = dy.String(nullable=False)
+    cut = dy.Datetime(nullable=True, time_zone="UTC", time_unit="us")
+    history = dy.List(dy.String(nullable=False), nullable=True)
+
+
+class Truth(dy.Schema):
+    """What the user of a query chose after its cut; `relevance` is the gain (1 for implicit feedback)."""
+
+    query_id = dy.String(primary_key=True)
+    user_id = dy.String(nullable=False)
+    item_id = dy.String(primary_key=True)
+    relevance = dy.Float64(nullable=False, min=0)
+
+
+class Ranked(dy.Schema):
+    """Recommendations, ours or a stranger's: `rank` from 1, best first; `score` may be null."""
+
+    query_id = dy.String(primary_key=True)
+    user_id = dy.String(nullable=False)
+    item_id = dy.String(primary_key=True)
+    rank = dy.Int32(nullable=False, min=1)
+    score = dy.Float64(nullable=True, allow_nan=False)
+
+
+class Values(dy.Schema):
+    """One metric of one query. Null means undefined (nothing relevant, say), and is counted, never averaged as 0."""
+
+    model = dy.String(nullable=False)
+    seed = dy.Int64(nullable=False)
+    window = dy.Int32(nullable=False)
+    query_id = dy.String(nullable=False)
+    user_id = dy.String(nullable=False)
+    metric = dy.String(nullable=False)
+    k = dy.Int32(nullable=True)
+    value = dy.Float64(nullable=True, allow_nan=False)
+
+
+def check_table(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> pl.DataFrame:
+    """`table` cast to `schema`, its columns in the schema's order and no others.
+
+    Raises DataError naming the first thing that is wrong: a column that is missing, or rows that break a rule.
+    """
+    missing = [column for column in schema.column_names() if column not in table.columns]
+    if missing:
+        raise DataError(
+            "The table {name} has no column {missing}.",
+            hint="It has {present}; expected {expected}.",
+            name=name, missing=", ".join(missing), present=", ".join(table.columns),
+            expected=", ".join(schema.column_names()),
+        )  # fmt: skip
+    good, failures = schema.filter(table, cast=True)
+    broken = failures.counts()
+    if broken:
+        rule, count = max(broken.items(), key=lambda pair: pair[1])
+        raise DataError(
+            "{count} of {total} rows of the table {name} break the rule {rule}.",
+            count=count, total=table.height, name=name, rule=repr(rule),
+        )  # fmt: skip
+    return good
+
+
+def with_all_columns(table: pl.LazyFrame, schema: type[dy.Schema]) -> pl.LazyFrame:
+    """`table` with every column of `schema` that it lacks added as typed nulls, in the schema's order."""
+    present = set(table.collect_schema().names())
+    types = schema.create_empty().schema
+    return table.select(
+        pl.col(name) if name in present else pl.lit(None, dtype=dtype).alias(name) for name, dtype in types.items()
+    )
