@@ -6,7 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from avrec_lib.errors import UsageError
@@ -58,11 +58,8 @@ def replacing(target: Path) -> Iterator[Path]:
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         yield beside
-        if target.is_dir():
-            old = beside.with_suffix(".old")
-            target.rename(old)
-            beside.rename(target)
-            shutil.rmtree(old, ignore_errors=True)
+        if beside.is_dir():
+            _swap_folder(beside, target)
         else:
             beside.replace(target)
     finally:
@@ -70,3 +67,24 @@ def replacing(target: Path) -> Iterator[Path]:
             shutil.rmtree(beside, ignore_errors=True)
         else:
             beside.unlink(missing_ok=True)
+
+
+def _swap_folder(beside: Path, target: Path) -> None:
+    """Give the folder `beside` the name `target`; where two processes do so at once, both succeed and one stays."""
+    for attempt in range(20):
+        old = beside.with_name(f"{beside.name}.{attempt}.old")
+        # Another process may take the name away or put its own folder there between any two of these lines.
+        with suppress(FileNotFoundError):
+            target.rename(old)
+        try:
+            beside.rename(target)
+        except OSError:
+            if old.exists() and not target.exists():
+                with suppress(OSError):
+                    old.rename(target)
+            if not beside.exists() or not target.exists() or attempt == 19:
+                raise
+        else:
+            return
+        finally:
+            shutil.rmtree(old, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,7 @@ class DatasetCard:
     source: str
     licence: str
     fingerprint: str  # of the tables' content: the same rows give the same fingerprint
-    counts: dict[str, int]  # users, items, events, …
+    counts: dict[str, int]  # events, distinct users and items among them, user_rows, item_rows
     filled: dict[str, dict[str, int]]  # table -> column -> values that are not null
     notes: list[str] = field(default_factory=list)
     mapping: dict[str, str] = field(default_factory=dict)  # our column -> theirs, for imported logs
@@ -92,12 +93,32 @@ class Dataset:
 
 
 def fingerprint(tables: dict[str, pl.LazyFrame]) -> str:
-    """16 hexadecimal digits of the tables' content, the same whatever the order of rows or the file layout."""
-    total = 0
-    for name, table in sorted(tables.items()):
-        rows = table.select(pl.struct(pl.all()).hash(seed=0).cast(pl.UInt64).sum()).collect(engine="streaming").item()
-        total = (total * 1_000_003 + hash_text(name) + int(rows or 0)) % 2**64
-    return f"{total:016x}"
+    """16 hexadecimal digits of the tables' content, the same whatever the order of rows or the file layout.
+
+    Columns without a single value and tables without rows do not count, so a stored column of nulls changes nothing.
+    Stable between processes and machines; Polars promises its hash only within one of its versions.
+    """
+    sums = {
+        name: table.select(row_hash(table.collect_schema().names()).sum()).collect(engine="streaming").item()
+        for name, table in tables.items()
+    }
+    return combine(sums)
+
+
+def row_hash(columns: Sequence[str]) -> pl.Expr:
+    """A 64-bit number a row: the values with their columns' names, nulls left out, whatever the order of columns."""
+    nothing = pl.lit(0, dtype=pl.UInt64)
+    values = [
+        pl.when(pl.col(name).is_not_null()).then(pl.col(name).hash(seed=hash_text(name))).otherwise(nothing)
+        for name in columns
+    ]
+    # Sums wrap around at 64 bits; the second hash keeps values from moving between rows unnoticed.
+    return pl.sum_horizontal(values).hash(seed=1)
+
+
+def combine(sums: Mapping[str, int]) -> str:
+    """The fingerprint of tables from the sum of `row_hash` over each."""
+    return f"{sum(hash_text(f'{name} {number}') for name, number in sums.items() if number) % 2**64:016x}"
 
 
 def hash_text(text: str) -> int:
