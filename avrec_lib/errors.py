@@ -69,5 +69,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     guess = nearest(name, names)
     hint = "Did you mean {guess}?" if guess else "Known: {known}."
     return UsageError(
-        "There is no {kind} named {name}.", hint=hint, kind=say(kind), name=repr(name), guess=guess, known=", ".join(names) or "–"
+        "There is no {kind} named {name}.",
+        hint=hint,
+        kind=say(kind),
+        name=repr(name),
+        guess=guess,
+        known=", ".join(names) or "–",
     )

@@ -27,7 +27,13 @@ class Meter:
     """
 
     def __init__(
-        self, label: str, total: float | None, unit: str = "", *, stream: TextIO | None = None, quiet_seconds: float = 5.0
+        self,
+        label: str,
+        total: float | None,
+        unit: str = "",
+        *,
+        stream: TextIO | None = None,
+        quiet_seconds: float = 5.0,
     ) -> None:
         self.label, self.total, self.unit = label, total, unit
         self.stream = stream or sys.stderr

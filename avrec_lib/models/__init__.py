@@ -1,0 +1,7 @@
+"""Who ranks? One file a family; every model passes the same contract test."""
+
+from avrec_lib.models.ease import EASE
+from avrec_lib.models.item_knn import ItemKNN
+from avrec_lib.models.popularity import Popularity
+
+__all__ = ["EASE", "ItemKNN", "Popularity"]

@@ -1,0 +1,60 @@
+"""EASE: the closed-form linear item-item model, a hard baseline to beat."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import lapack
+
+from avrec_lib.errors import DataError
+from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.top_k import UNRANKED, top_k
+
+_ROWS = 512
+
+
+class EASE(MatrixRecommender):
+    """Scores X·B with B = I − P·diag(1/diag(P)), P = (XᵀX + λI)⁻¹ (Steck 2019, "Embarrassingly shallow autoencoders").
+
+    `regularisation` is λ. Memory is 8·n² bytes for n items and time grows with n³, so only the `max_items` most
+    chosen items take part; the rest is never ranked. A user without history gets no list.
+    """
+
+    name = "EASE"
+    learned = ("weights", "kept")
+
+    def __init__(self, regularisation: float = 250.0, max_items: int = 10_000) -> None:
+        self.regularisation, self.max_items = regularisation, max_items
+
+    def _learn(self, matrix: sparse.csr_matrix) -> None:
+        counts = np.asarray(matrix.sum(axis=0), dtype=np.float64)
+        columns, popularity = top_k(counts, self.max_items)
+        self.kept = np.sort(columns[popularity > 0])
+        known = matrix[:, self.kept].astype(np.float64)
+        gram = np.asarray((known.T @ known).todense(), order="F")
+        gram[np.diag_indices_from(gram)] += self.regularisation
+        precision = _inverse_in_place(gram)
+        weights = precision / -np.diag(precision)
+        np.fill_diagonal(weights, 0.0)
+        self.weights = weights.astype(np.float32)
+
+    def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
+        scores = np.full(histories.shape, UNRANKED, dtype=np.float32)
+        known = histories[:, self.kept]
+        told = known.getnnz(axis=1) > 0
+        scores[np.ix_(told, self.kept)] = known[told] @ self.weights
+        return scores
+
+
+def _inverse_in_place(matrix: np.ndarray) -> np.ndarray:
+    """The inverse of a symmetric positive definite matrix (Fortran order), which is overwritten."""
+    factor, failed = lapack.dpotrf(matrix, lower=1, overwrite_a=1)
+    inverse, failed_too = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    if failed or failed_too:
+        raise DataError("EASE cannot invert its matrix.", hint="Raise regularisation above 0.")
+    for start in range(0, len(inverse), _ROWS):  # mirror the lower triangle, a strip at a time
+        end = start + _ROWS
+        strip = inverse[start:end, start:end]
+        inverse[start:end, start:end] = np.tril(strip) + np.tril(strip, -1).T
+        inverse[start:end, end:] = inverse[end:, start:end].T
+    return inverse

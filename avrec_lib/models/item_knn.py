@@ -1,0 +1,57 @@
+"""Item-based collaborative filtering by neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.top_k import UNRANKED, top_k
+
+_ROWS = 512
+
+
+class ItemKNN(MatrixRecommender):
+    """Score = sum of the cosine similarities of an item to the items of the history, over each item's `neighbours`.
+
+    cos(i, j) = |users of i and j| / (sqrt(|users of i| · |users of j|) + shrinkage); an item that is near nothing in
+    the history is not ranked. Sarwar et al. 2001, "Item-based collaborative filtering recommendation algorithms".
+    """
+
+    name = "item-KNN"
+    learned = ("similarity_data", "similarity_columns", "similarity_starts")
+
+    def __init__(self, neighbours: int = 100, shrinkage: float = 0.0) -> None:
+        self.neighbours, self.shrinkage = neighbours, shrinkage
+
+    def _learn(self, matrix: sparse.csr_matrix) -> None:
+        norms = np.sqrt(np.asarray(matrix.sum(axis=0)).ravel())
+        by_item = matrix.T.tocsr()
+        parts = [self._neighbours_of(by_item, matrix, norms, start) for start in range(0, len(norms), _ROWS)]
+        similarity = sparse.vstack(parts, format="csr")
+        self.similarity_data = similarity.data.astype(np.float32)
+        self.similarity_columns, self.similarity_starts = similarity.indices, similarity.indptr
+
+    def _neighbours_of(
+        self, by_item: sparse.csr_matrix, matrix: sparse.csr_matrix, norms: np.ndarray, start: int
+    ) -> sparse.csr_matrix:
+        """The most similar items of items `start` … `start + _ROWS`, as rows of a sparse similarity matrix."""
+        together = (by_item[start : start + _ROWS] @ matrix).toarray()
+        own = np.arange(len(together))
+        scale = norms[start : start + _ROWS, None] * norms[None, :] + self.shrinkage
+        cosine = np.divide(together, scale, out=np.zeros_like(together), where=together > 0)
+        cosine[own, start + own] = 0
+        columns, values = top_k(cosine, self.neighbours)
+        rows = np.repeat(own, columns.shape[1])
+        kept = values.ravel() > 0
+        return sparse.csr_matrix(
+            (values.ravel()[kept], (rows[kept], columns.ravel()[kept])), shape=(len(together), len(norms))
+        )
+
+    def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
+        items = histories.shape[1]
+        similarity = sparse.csr_matrix(
+            (self.similarity_data, self.similarity_columns, self.similarity_starts), shape=(items, items)
+        )
+        scores = (histories @ similarity.T).toarray()
+        return np.where(scores > 0, scores, np.float32(UNRANKED))

@@ -1,0 +1,163 @@
+"""The shared half of every model that scores a block of histories at once: queries in, ranked table out, saving."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from avrec_lib.errors import DataError, UsageError
+from avrec_lib.models.interactions import Interactions
+from avrec_lib.models.top_k import UNRANKED, top_k
+from avrec_lib.protocols import Query, queries_table
+from avrec_lib.schema import Ranked
+
+BLOCK_BYTES = 64 * 2**20
+FORMAT = 1
+
+
+class MatrixRecommender(ABC):
+    """A recommender whose scores are a function of the user's row of the interaction matrix.
+
+    A subclass says how it learns (`_learn`) and how it scores a block of histories (`_score`), and keeps what it
+    learned in the arrays named by `learned`. Its constructor arguments are its options, saved beside the arrays.
+    """
+
+    name: str
+    learned: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def _learn(self, matrix: sparse.csr_matrix) -> None:
+        """Learn from users × items of ones."""
+
+    @abstractmethod
+    def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
+        """Scores (queries, items) float32, `UNRANKED` where there is nothing to say. The caller may overwrite it."""
+
+    def fit(self, train: pl.DataFrame, items: pl.DataFrame | None = None, users: pl.DataFrame | None = None) -> Self:
+        """Learn from events (columns user_id, item_id, and timestamp where there is one); returns itself."""
+        self._interactions = Interactions.of(train, items)
+        self._learn(self._interactions.matrix())
+        return self
+
+    def recommend(
+        self,
+        queries: pl.DataFrame | Iterable[Query | str],
+        k: int,
+        candidates: Sequence[str] | None = None,
+        exclude_seen: bool = True,
+    ) -> pl.DataFrame:
+        """At most `k` items a query as `schema.Ranked`; fewer when the model has nothing more to say.
+
+        `candidates` limits the list to these items. `exclude_seen` leaves out what the query's history holds.
+        Ties of score are broken by a fixed shuffle of the item ids.
+        """
+        if k < 1:
+            raise UsageError("k must be at least 1, but is {k}.", k=k)
+        asked = queries_table(queries)
+        allowed = None if candidates is None else self._fitted().rows_of(candidates)
+        parts = []
+        for block, histories, scores in self._blocks(asked):
+            if exclude_seen:
+                scores[histories.nonzero()] = UNRANKED
+            if allowed is not None:
+                best, kept = top_k(scores[:, allowed], k)
+                best = allowed[best]
+            else:
+                best, kept = top_k(scores, k)
+            parts.append(self._ranked(block, best, kept))
+        return pl.concat(parts) if parts else Ranked.create_empty()
+
+    def score(self, queries: pl.DataFrame | Iterable[Query | str], candidates: Sequence[str]) -> pl.DataFrame:
+        """Columns query_id, user_id, item_id, score: a row for each query and candidate, null where it cannot say."""
+        asked = queries_table(queries)
+        rows = self._fitted().item_rows
+        wanted = pl.DataFrame({"item_id": list(candidates)}, schema={"item_id": pl.String})
+        columns = wanted.join(rows, on="item_id", how="left", maintain_order="left").get_column("item_row")
+        known = columns.is_not_null().to_numpy()
+        parts = []
+        for block, _, scores in self._blocks(asked):
+            picked = np.full((block.height, wanted.height), UNRANKED, dtype=np.float32)
+            picked[:, known] = scores[:, columns.drop_nulls().to_numpy()]
+            pairs = block.select("query_id", "user_id").join(wanted, how="cross", maintain_order="left_right")
+            parts.append(pairs.with_columns(score=pl.Series(picked.ravel().astype(np.float64))))
+        said = pl.col("score").is_finite()
+        empty = {"query_id": pl.String, "user_id": pl.String, "item_id": pl.String, "score": pl.Float64}
+        return pl.concat([pl.DataFrame(schema=empty), *parts]).with_columns(pl.when(said).then("score"))
+
+    def _fitted(self) -> Interactions:
+        if not hasattr(self, "_interactions"):
+            raise UsageError("{name} was asked before it was fitted.", hint="Call fit(train) first.", name=self.name)
+        return self._interactions
+
+    def _blocks(self, queries: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, sparse.csr_matrix, np.ndarray]]:
+        """Queries, histories and scores, some rows at a time, so that a block of scores stays under BLOCK_BYTES."""
+        interactions = self._fitted()
+        size = max(1, BLOCK_BYTES // (4 * len(interactions.item_ids)))
+        for block in queries.iter_slices(size):
+            histories = interactions.histories(block)
+            yield block, histories, self._score(histories)
+
+    def _ranked(self, block: pl.DataFrame, best: np.ndarray, scores: np.ndarray) -> pl.DataFrame:
+        k = best.shape[1]
+        table = block.select("query_id", "user_id")[np.repeat(np.arange(block.height), k)].with_columns(
+            item_id=pl.Series(self._fitted().item_ids[best.ravel()], dtype=pl.String),
+            rank=pl.Series(np.tile(np.arange(1, k + 1, dtype=np.int32), block.height)),
+            score=pl.Series(scores.ravel().astype(np.float64)),
+        )
+        return table.filter(pl.col("score") > UNRANKED)
+
+    def options(self) -> dict[str, Any]:
+        """The constructor arguments of this model."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted model: `model.json`, `arrays.safetensors`, `items.parquet`, `log.parquet`."""
+        from safetensors.numpy import save_file
+
+        interactions = self._fitted()
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {name: np.ascontiguousarray(getattr(self, name)) for name in self.learned},
+            folder / "arrays.safetensors",
+        )
+        interactions.item_rows.write_parquet(folder / "items.parquet")
+        interactions.log.write_parquet(folder / "log.parquet")
+        card = {"format": FORMAT, "model": type(self).__name__, "options": self.options()}
+        (folder / "model.json").write_text(json.dumps(card, indent=1) + "\n", "utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; raises DataError when it is damaged, of another model or another format."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            card = json.loads((folder / "model.json").read_text("utf-8"))
+            if (card["format"], card["model"]) != (FORMAT, cls.__name__):
+                raise DataError(
+                    "{folder} holds a {found} of format {format}, not a {expected} of format {known}.", folder=folder,
+                    found=card["model"], format=card["format"], expected=cls.__name__, known=FORMAT,
+                )  # fmt: skip
+            model = cls(**card["options"])
+            for name, array in load_file(folder / "arrays.safetensors").items():
+                setattr(model, name, array)
+            ids = pl.read_parquet(folder / "items.parquet").sort("item_row").get_column("item_id").to_numpy()
+            model._interactions = Interactions(ids, pl.read_parquet(folder / "log.parquet"))
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            SafetensorError,
+            pl.exceptions.PolarsError,
+        ) as error:
+            raise DataError("The model in {folder} cannot be read: {error}.", folder=folder, error=error) from error
+        return model

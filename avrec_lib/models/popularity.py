@@ -1,0 +1,23 @@
+"""The first baseline of every table: what most users chose."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.top_k import UNRANKED
+
+
+class Popularity(MatrixRecommender):
+    """Items by the number of training users who chose them, the same list for everyone but for what they have seen."""
+
+    name = "popularity"
+    learned = ("counts",)
+
+    def _learn(self, matrix: sparse.csr_matrix) -> None:
+        counts = np.asarray(matrix.sum(axis=0), dtype=np.float32).ravel()
+        self.counts = np.where(counts > 0, counts, np.float32(UNRANKED))
+
+    def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
+        return np.tile(self.counts, (histories.shape[0], 1))

@@ -1,0 +1,132 @@
+"""What every recommender promises. A model's test class inherits this and says how to make one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from avrec_lib.errors import DataError, UsageError
+from avrec_lib.protocols import Query, Recommender
+from avrec_lib.schema import Ranked, check_table
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def checkerboard(users: int, items: int, hide_diagonal: bool = False) -> pl.DataFrame:
+    """Users choose the items of their own parity, a minute apart: an answer the eye knows."""
+    pairs = [(u, i) for u in range(users) for i in range(items) if (u + i) % 2 == 0 and not (hide_diagonal and u == i)]
+    return pl.DataFrame(
+        {
+            "user_id": [f"u{u}" for u, _ in pairs],
+            "item_id": [f"i{i}" for _, i in pairs],
+            "timestamp": [START + timedelta(minutes=i) for _, i in pairs],
+        },
+        schema_overrides={"timestamp": pl.Datetime("us", "UTC")},
+    )
+
+
+class RecommenderContract:
+    """Inherit, and define `make`. A model that gives everyone the same list says `personal = False`
+    and takes the tests that cannot hold for it away by setting them to None."""
+
+    personal = True
+
+    def make(self) -> Recommender:
+        raise NotImplementedError
+
+    def fitted(self) -> Recommender:
+        return self.make().fit(checkerboard(12, 12, hide_diagonal=True))
+
+    def test_the_withheld_item_ranks_first(self) -> None:
+        top = self.make().fit(checkerboard(40, 40, hide_diagonal=True)).recommend([f"u{n}" for n in range(40)], k=1)
+        assert top["item_id"].to_list() == [f"i{n}" for n in range(40)]
+
+    def test_the_ranked_table_keeps_its_schema_its_order_and_its_ranks(self) -> None:
+        ranked = self.fitted().recommend(["u3", "u4"], k=4)
+        assert check_table(ranked, Ranked, "ranked").equals(ranked)
+        for _, rows in ranked.group_by("query_id"):
+            assert rows["rank"].to_list() == list(range(1, rows.height + 1))
+            assert rows["score"].is_sorted(descending=True)
+
+    def test_fitting_twice_gives_the_same_lists(self) -> None:
+        once, again = (self.fitted().recommend(["u1", "u2"], k=5) for _ in range(2))
+        assert once.equals(again)
+
+    def test_the_order_of_training_rows_does_not_matter(self) -> None:
+        train = checkerboard(12, 12, hide_diagonal=True)
+        shuffled = self.make().fit(train.sample(fraction=1, shuffle=True, seed=1)).recommend(["u1"], k=5)
+        assert shuffled["item_id"].equals(self.make().fit(train).recommend(["u1"], k=5)["item_id"])
+
+    def test_a_saved_model_answers_as_before(self, tmp_path: Path) -> None:
+        model = self.fitted()
+        model.save(tmp_path / "model")
+        again = type(model).load(tmp_path / "model")
+        assert again.recommend(["u1", "new"], k=5).equals(model.recommend(["u1", "new"], k=5))
+
+    def test_a_damaged_model_folder_is_refused(self, tmp_path: Path) -> None:
+        model = self.fitted()
+        model.save(tmp_path / "model")
+        (tmp_path / "model" / "arrays.safetensors").write_bytes(b"not a model")
+        with pytest.raises(DataError):
+            type(model).load(tmp_path / "model")
+
+    def test_many_queries_at_once_get_the_lists_of_one_at_a_time(self) -> None:
+        model, users = self.fitted(), [f"u{n}" for n in range(12)]
+        together = model.recommend(users, k=5)
+        alone = pl.concat([model.recommend([user], k=5) for user in users])
+        assert together.select("query_id", "item_id", "rank").equals(alone.select("query_id", "item_id", "rank"))
+
+    def test_a_k_larger_than_the_catalogue_gives_what_there_is(self) -> None:
+        ranked = self.fitted().recommend(["u1"], k=1000)
+        assert 0 < ranked.height <= 12
+        assert ranked["item_id"].n_unique() == ranked.height
+
+    def test_a_k_below_one_is_refused(self) -> None:
+        with pytest.raises(UsageError):
+            self.fitted().recommend(["u1"], k=0)
+
+    def test_seen_items_are_hidden_unless_asked_for(self) -> None:
+        seen = {f"i{i}" for i in range(12) if i % 2 == 1 and i != 1}
+        model = self.fitted()
+        assert not seen & set(model.recommend(["u1"], k=12)["item_id"])
+        assert seen & set(model.recommend(["u1"], k=12, exclude_seen=False)["item_id"])
+
+    def test_only_candidates_are_ranked_and_unknown_ones_are_left_out(self) -> None:
+        ranked = self.fitted().recommend(["u1"], k=5, candidates=["i1", "i2", "never seen"])
+        assert set(ranked["item_id"]) <= {"i1", "i2"}
+
+    def test_an_unknown_user_is_answered_like_any_other_unknown_user(self) -> None:
+        ranked = self.fitted().recommend(["new", "newer"], k=3)
+        lists = [ranked.filter(pl.col("query_id") == who)["item_id"].to_list() for who in ("new", "newer")]
+        assert lists[0] == lists[1]
+        assert not (self.personal and lists[0]), "a personal model has nothing to say of a user it knows nothing of"
+
+    def test_a_query_may_bring_its_own_history(self) -> None:
+        known = self.fitted().recommend(["u1"], k=5)
+        own = [f"i{i}" for i in range(12) if i % 2 == 1 and i != 1]
+        told = self.fitted().recommend([Query("q", "somebody new", history=[*own, "never seen"])], k=5)
+        assert told["item_id"].equals(known["item_id"])
+
+    def test_nothing_at_or_after_the_cut_is_known(self) -> None:
+        model = self.fitted()
+        cut = START + timedelta(minutes=5)  # u1 chose i3 before it, i5 exactly at it, i7 and more later
+        at_cut = model.recommend([Query("q", "u1", cut=cut)], k=12)
+        told = model.recommend([Query("q", "u1", history=["i3"])], k=12)
+        assert at_cut.equals(told)
+
+    def test_score_and_recommend_agree(self) -> None:
+        model = self.fitted()
+        ranked = model.recommend(["u1"], k=3, exclude_seen=False)
+        scores = model.score(["u1"], [*ranked["item_id"], "never seen"])
+        assert scores["score"].to_list() == [*ranked["score"], None]
+
+    def test_it_must_be_fitted_first(self) -> None:
+        with pytest.raises(UsageError):
+            self.make().recommend(["u1"], k=1)
+
+    def test_training_rows_without_items_are_refused(self) -> None:
+        with pytest.raises(DataError):
+            self.make().fit(checkerboard(2, 2).clear())
