@@ -1,0 +1,46 @@
+"""Who reads it? Figures and tables of the notebooks, their reports, the index of reports, and two runs side by side."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from avrec_lib.report.display import finding, show, show_table
+    from avrec_lib.report.distributions import histogram, interval_chart, lorenz_curve
+    from avrec_lib.report.figures import bar_chart, heatmap, line_chart, scatter
+    from avrec_lib.report.tables import with_interval
+
+_HOME = {
+    "bar_chart": "figures",
+    "finding": "display",
+    "heatmap": "figures",
+    "histogram": "distributions",
+    "interval_chart": "distributions",
+    "line_chart": "figures",
+    "lorenz_curve": "distributions",
+    "scatter": "figures",
+    "show": "display",
+    "show_table": "display",
+    "with_interval": "tables",
+}
+__all__ = [
+    "bar_chart",
+    "finding",
+    "heatmap",
+    "histogram",
+    "interval_chart",
+    "line_chart",
+    "lorenz_curve",
+    "scatter",
+    "show",
+    "show_table",
+    "with_interval",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what a notebook asks for when it asks: the command line shares this package and must start fast."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
