@@ -52,14 +52,6 @@ def counts_by(events: pl.LazyFrame, column: str) -> pl.DataFrame:
     return counted.sort(["events", column], descending=[True, False]).collect(engine="streaming")
 
 
-def lorenz(counts: pl.Series, points: int = 101) -> pl.DataFrame:
-    """Columns share_of_members, share_of_events: the Lorenz curve of `counts`, smallest first, (0, 0) to (1, 1)."""
-    heights = np.concatenate([[0.0], np.cumsum(np.sort(counts.to_numpy().astype(float)))])
-    shares = np.linspace(0, 1, points)
-    cumulated = np.interp(shares, np.linspace(0, 1, len(heights)), heights / heights[-1])
-    return pl.DataFrame({"share_of_members": shares, "share_of_events": cumulated})
-
-
 def gini(counts: pl.Series) -> float | None:
     """Gini coefficient of `counts`: 0 all equal, towards 1 all with one. None without events.
 

@@ -7,6 +7,7 @@ matrix product for all metrics at once.
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from avrec_lib.errors import UsageError
 INTERVAL_METHOD = "95 % percentile bootstrap over users"
 Verdict = Literal["better", "worse", "cannot be decided with this data"]
 
+PAIRED_COLUMNS = ("metric", "k", "difference", "low", "high", "n", "users", "verdict")
 _BLOCK_USERS = 8192
 
 
@@ -88,21 +90,21 @@ def paired_difference(
     differences = pairs.select(*on, model=pl.lit("difference"), value=pl.col("value_b") - pl.col("value"))
     table = summarise(differences, resamples=resamples, seed=seed).rename({"value": "difference"})
     verdicts = [verdict(low, high) for low, high in table.select("low", "high").iter_rows()]
-    return table.select(
-        "metric", "k", "difference", "low", "high", "n", "users", verdict=pl.Series(verdicts, dtype=pl.String)
-    )
+    return table.with_columns(verdict=pl.Series(verdicts, dtype=pl.String)).select(PAIRED_COLUMNS)
 
 
-def differences_from(values: pl.DataFrame, baseline: str, *, resamples: int = 2000, seed: int = 0) -> pl.DataFrame:
-    """Each model of `values` minus the model `baseline`: `paired_difference` with a column model in front."""
-    of = values.partition_by("model", as_dict=True, maintain_order=True)
-    if (baseline,) not in of:
-        raise UsageError("There is no model named {name} in these values.", name=repr(baseline))
-    base = of.pop((baseline,))
+def pairwise_differences(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> pl.DataFrame:
+    """Every pair of models of `values`, in their order of appearance: the later one (`model`) minus the earlier one
+    (`baseline`), with the columns of `paired_difference`.
+    """
     parts = [
-        paired_difference(base, own, resamples=resamples, seed=seed).select(pl.lit(model).alias("model"), pl.all())
-        for (model,), own in of.items()
+        paired_difference(earlier, later, resamples=resamples, seed=seed).select(
+            pl.lit(later["model"][0]).alias("model"), pl.lit(earlier["model"][0]).alias("baseline"), *PAIRED_COLUMNS
+        )
+        for earlier, later in combinations(values.partition_by("model", maintain_order=True), 2)
     ]
+    if not parts:
+        raise UsageError("One model alone cannot be compared; bring at least two.")
     return pl.concat(parts)
 
 

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from avrec_lib.errors import UsageError
-from avrec_lib.evaluate.compare import bootstrap_means, differences_from, paired_difference, summarise, verdict
+from avrec_lib.evaluate.compare import bootstrap_means, paired_difference, pairwise_differences, summarise, verdict
 from avrec_lib.schema import Values
 
 
@@ -67,11 +67,12 @@ def test_two_sides_without_a_common_query_are_refused() -> None:
         paired_difference(values_of("a", [1.0]), values_of("b", [1.0]).with_columns(query_id=pl.lit("other")))
 
 
-def test_differences_from_a_baseline_name_every_other_model() -> None:
-    table = pl.concat([values_of("base", [0.0, 1.0]), values_of("x", [0.0, 1.0]), values_of("y", [1.0, 1.0])])
-    assert differences_from(table, "base").select("model", "difference").rows() == [("x", 0.0), ("y", 0.5)]
+def test_every_pair_of_models_is_compared_once() -> None:
+    table = pl.concat([values_of("a", [0.0, 1.0]), values_of("b", [0.0, 1.0]), values_of("c", [1.0, 1.0])])
+    pairs = pairwise_differences(table).select("model", "baseline", "difference")
+    assert pairs.rows() == [("b", "a", 0.0), ("c", "a", 0.5), ("c", "b", 0.5)]
     with pytest.raises(UsageError):
-        differences_from(table, "nobody")
+        pairwise_differences(values_of("alone", [1.0]))
 
 
 def test_a_verdict_reads_which_side_of_zero_the_interval_lies_on() -> None:

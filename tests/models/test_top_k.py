@@ -7,7 +7,6 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from avrec_lib.models.top_k import top_k
 
-
 SHAPES = array_shapes(min_dims=2, max_dims=2, max_side=9)
 
 
