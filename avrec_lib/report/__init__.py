@@ -9,9 +9,18 @@ if TYPE_CHECKING:
     from avrec_lib.report.display import finding, show, show_table
     from avrec_lib.report.distributions import histogram, interval_chart, lorenz_curve
     from avrec_lib.report.figures import bar_chart, heatmap, line_chart, scatter
+    from avrec_lib.report.recording import (
+        artefact_folder,
+        read_artefact,
+        record,
+        record_fingerprints,
+        record_table,
+        store,
+    )
     from avrec_lib.report.tables import with_interval
 
 _HOME = {
+    "artefact_folder": "recording",
     "bar_chart": "figures",
     "finding": "display",
     "heatmap": "figures",
@@ -19,12 +28,18 @@ _HOME = {
     "interval_chart": "distributions",
     "line_chart": "figures",
     "lorenz_curve": "distributions",
+    "read_artefact": "recording",
+    "record": "recording",
+    "record_fingerprints": "recording",
+    "record_table": "recording",
     "scatter": "figures",
     "show": "display",
     "show_table": "display",
+    "store": "recording",
     "with_interval": "tables",
 }
 __all__ = [
+    "artefact_folder",
     "bar_chart",
     "finding",
     "heatmap",
@@ -32,9 +47,14 @@ __all__ = [
     "interval_chart",
     "line_chart",
     "lorenz_curve",
+    "read_artefact",
+    "record",
+    "record_fingerprints",
+    "record_table",
     "scatter",
     "show",
     "show_table",
+    "store",
     "with_interval",
 ]
 

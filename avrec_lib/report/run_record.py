@@ -26,7 +26,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class CellRecord:
-    """One code cell: its place among all cells, its first line, seconds and the kernel's peak memory after it (MiB)."""
+    """One code cell: its place among all cells, its first line, seconds, the kernel's peak memory during it (MiB)."""
 
     index: int
     first_line: str
@@ -43,6 +43,7 @@ class ErrorRecord:
     name: str
     message: str
     traceback: str = ""
+    is_sentence: bool = False  # the message says it all to a reader: an AvrecError, a timeout, a death
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class RunRecord:
     title: str = ""
     finished: str | None = None
     seconds: float | None = None
-    start_seconds: float | None = None  # from the command to the first cell
+    start_seconds: float | None = None  # from the start of the run to its first cell
     peak_memory_mb: float | None = None
     profile: str = "standard"
     suite: str | None = None
@@ -85,11 +86,13 @@ class RunRecord:
     cells: list[CellRecord] = field(default_factory=list)
     error: ErrorRecord | None = None
     results: list[Result] = field(default_factory=list)
-    fingerprints: dict[str, str] = field(default_factory=dict)  # data, split, truth, notebook, code
+    fingerprints: dict[str, str] = field(default_factory=dict)  # data, split, truth, dataset, notebook, code
     versions: dict[str, str] = field(default_factory=dict)
     git_commit: str | None = None
     artefacts: dict[str, str] = field(default_factory=dict)  # name -> path relative to the home folder
-    figures: int = 0
+    figures: int = 0  # counted by the exporter
+    warnings: list[str] = field(default_factory=list)  # what the runner had to leave out or could not read
+    process: int | None = None  # of the runner while the status is "running"
     format: int = FORMAT
 
     def write(self, folder: Path) -> None:
