@@ -24,18 +24,22 @@ def write_dataset(
     notes: Sequence[str] = (),
     mapping: Mapping[str, str] | None = None,
     rejected: int = 0,
+    further: Mapping[str, pl.DataFrame] | None = None,
 ) -> Dataset:
     """Write `tables` (events, and items and users where there are any) as the data set folder `target`.
 
     A string `target` is a name in the data folder. Lazy tables are streamed, so they may be larger than memory; the
-    order of rows is kept. An older folder of that name is replaced at the end, or left as it was on any error. Raises
-    DataError when a table lacks a column that must be filled or breaks a rule of the vocabulary.
+    order of rows is kept. `further` tables, outside the vocabulary, are kept beside them as they are (`NAME.parquet`).
+    An older folder of that name is replaced at the end, or left as it was on any error. Raises DataError when a table
+    lacks a column that must be filled or breaks a rule of the vocabulary.
     """
     folder = target if isinstance(target, Path) else inside(data_folder(), target)
     with replacing(folder) as beside:
         beside.mkdir(parents=True)
         for table, rows in tables.items():
             sink_table(rows, table, beside / f"{table}.parquet")
+        for table, frame in (further or {}).items():
+            frame.write_parquet(beside / f"{table}.parquet", compression="zstd")
         card = describe_folder(
             beside, name=name, source=source, licence=licence, notes=notes, mapping=mapping, rejected=rejected
         )
@@ -112,9 +116,14 @@ def _must_be_filled(schema: type[dy.Schema]) -> list[str]:
 
 
 def _broken_rows(whole: pl.LazyFrame, schema: type[dy.Schema], table: str, error: Exception) -> DataError:
-    broken = schema.filter(whole, cast=True).failure.counts()
+    try:
+        broken = schema.filter(whole, cast=True).failure.counts()
+    except pl.exceptions.PolarsError:  # the source itself cannot be read, so its rows cannot be counted
+        broken = {}
     if not broken:
-        return DataError("The table {name} cannot be read: {error}.", name=table, error=str(error).splitlines()[0])
+        return DataError(
+            "The table {name} cannot be read: {error}.", name=table, error=str(error).splitlines()[0].rstrip(".")
+        )
     rule, count = max(broken.items(), key=lambda pair: pair[1])
     total = whole.select(pl.len()).collect(engine="streaming").item()
     return DataError(

@@ -1,0 +1,52 @@
+"""`open_dataset`: the one call by which a notebook gets its data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from avrec_lib.data.catalogue import entries, find_entry
+from avrec_lib.data.dataset import CARD, Dataset
+from avrec_lib.errors import UsageError, nearest, unknown_name
+from avrec_lib.paths import data_folder
+
+FETCHED_UNASKED_MB = 50
+
+
+def open_dataset(name: str | Path) -> Dataset:
+    """The data set called `name` in the data folder, or the one in the folder that `name` is the path of.
+
+    A name of the catalogue that is not here yet is fetched first when its download is at most 50 MB; a bigger one
+    raises UsageError with the command that gets it, and so does an unknown name, with the nearest one known.
+    """
+    text = os.fspath(name)
+    here = names_here()
+    if text in here:
+        return Dataset.open(data_folder() / text)
+    if Path(text).is_dir():
+        return Dataset.open(Path(text).resolve())
+    if isinstance(name, Path) or Path(text).name != text:
+        raise UsageError("There is no data set folder {folder}.", folder=text)
+    guess = nearest(text, here)
+    try:
+        entry = find_entry(text)
+    except UsageError:
+        if not guess:
+            raise
+        raise unknown_name("data set", text, [*here, *entries()]) from None
+    if entry.name in here:
+        return Dataset.open(data_folder() / entry.name)
+    if entry.download_mb > FETCHED_UNASKED_MB:
+        raise UsageError(
+            "{name} is not here yet, and its download has {mb:.0f} MB.",
+            hint="Get it with: avrec data get {name}",
+            name=entry.name, mb=entry.download_mb,
+        )  # fmt: skip
+    from avrec_lib.data.fetch import get
+
+    return get(entry.name)
+
+
+def names_here() -> list[str]:
+    """The data sets in the data folder: fetched and imported ones, by name."""
+    return sorted(card.parent.name for card in data_folder().glob(f"*/{CARD}") if not card.parent.name.startswith("."))
