@@ -1,0 +1,107 @@
+"""The quick-start notebooks opened in JupyterLab and run as a person would: Run All, look, save."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from avrec_lib import paths
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+NOTEBOOKS = ["00_start_here", "10_explore_logs", "40_compare_recommenders"]
+FIGURES = {"00_start_here": 0, "10_explore_logs": 8, "40_compare_recommenders": 2}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of a JupyterLab on a workbench of its own, and that workbench's folder."""
+    home = tmp_path_factory.mktemp("workbench")
+    shutil.copytree(paths.notebooks_folder(), home / "notebooks", ignore=shutil.ignore_patterns(".*"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token, address = secrets.token_hex(16), f"http://127.0.0.1:{port}"
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+        "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={home / 'notebooks'}",
+        "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]  # fmt: skip
+    environment = os.environ | {
+        "AVREC_HOME": str(home),
+        "AVREC_LANGUAGE": "en",
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+    }
+    with (home / "lab.log").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            _wait_for(f"{address}/api/status?token={token}", server)
+            yield f"{address}/lab/tree/NOTEBOOK?token={token}", home
+        finally:
+            server.terminate()
+            try:
+                server.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+def _wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):
+            return
+        time.sleep(0.3)
+    pytest.fail("JupyterLab did not start")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_run_all_cells_by_hand(name: str, lab: tuple[str, Path], browser: Browser, tmp_path: Path) -> None:
+    address, home = lab
+    page = browser.new_page(viewport={"width": 1400, "height": 12000})  # tall: JupyterLab draws only what is in view
+    try:
+        page.goto(address.replace("NOTEBOOK", f"{name}.ipynb"))
+        page.get_by_role("menuitem", name="Run", exact=True).click(timeout=60_000)
+        page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
+        saved = _saved_when_done(page, home / "notebooks" / f"{name}.ipynb")
+        cells = [cell for cell in saved["cells"] if cell["cell_type"] == "code"]
+        errors = [out for cell in cells for out in cell["outputs"] if out["output_type"] == "error"]
+        assert not errors
+        assert all(cell["execution_count"] for cell in cells)
+        drawn = page.locator(".js-plotly-plot .main-svg:first-child")
+        if FIGURES[name]:
+            expect(drawn.first).to_be_visible(timeout=20_000)
+            figures = sum(
+                "application/vnd.plotly.v1+json" in out.get("data", {}) for cell in cells for out in cell["outputs"]
+            )
+            assert figures >= FIGURES[name]
+            expect(drawn).to_have_count(figures, timeout=20_000)
+    finally:
+        page.screenshot(path=os.environ.get("AVREC_SCREENSHOTS", str(tmp_path)) + f"/lab-{name}.png")
+        page.close()
+
+
+def _saved_when_done(page, file: Path, seconds: float = 120) -> dict:
+    """Save until the file on disk has run to its last code cell, or to an error."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        page.keyboard.press("Control+s")
+        time.sleep(1.0)
+        saved = json.loads(file.read_text("utf-8"))
+        cells = [cell for cell in saved["cells"] if cell["cell_type"] == "code"]
+        failed = any(out["output_type"] == "error" for cell in cells for out in cell["outputs"])
+        if failed or cells[-1]["execution_count"]:
+            return saved
+    pytest.fail(f"{file.name} did not finish within {seconds} s")
