@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from avrec_lib.errors import UsageError
-from avrec_lib.report.drawing import check_columns, column_values, faint, finish, series_of
+from avrec_lib.report.drawing import check_columns, faint, finish, series_of
 from avrec_lib.report.house_style import DASHES, NEUTRAL, PALETTE, check_points
 from avrec_lib.report.tables import with_interval
 from avrec_lib.strings import say
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 CURVE_POINTS = 200
+NAME_CHARACTERS = 24
 
 
 def histogram(
@@ -95,7 +98,7 @@ def interval_chart(
     check_points(table.height)
     if best_first:
         table = table.sort(value, descending=higher_is_better, nulls_last=True)
-    names = column_values(table[label].cast(pl.String))
+    names = [_wrapped(name) for name in table[label].cast(pl.String)]
     if len(set(names)) != len(names):
         raise UsageError("Each row of an interval chart needs a name of its own in {column}.", column=repr(label))
     figure = go.Figure()
@@ -103,15 +106,16 @@ def interval_chart(
         centre, bottom, top = row[value], row[low], row[high]
         undecided = reference is not None and (bottom is None or top is None or bottom <= reference <= top)
         is_baseline = row[label] == baseline
+        colour = NEUTRAL if is_baseline else PALETTE[0]
         text = with_interval(centre, bottom, top, digits)
         figure.add_scatter(
             x=[centre], y=[f'{name}<br><span style="font-size:11px">{text}</span>'], mode="markers",
             name=name, showlegend=False, hovertemplate=f"{name}<br>{text}<extra></extra>",
             marker={
                 "symbol": ("diamond" if is_baseline else "circle") + ("-open" if is_baseline or undecided else ""),
-                "size": 11, "color": NEUTRAL if is_baseline else PALETTE[0], "line": {"width": 2},
+                "size": 11, "color": colour, "line": {"width": 2, "color": colour},
             },
-            error_x=_whiskers(centre, bottom, top),
+            error_x=_whiskers(centre, bottom, top, colour),
         )  # fmt: skip
         if is_baseline and reference is None:
             figure.add_vline(x=centre, line={"color": NEUTRAL, "width": 1, "dash": "dot"})
@@ -123,12 +127,17 @@ def interval_chart(
     return finish(figure, table, None, None, x_label=x_label, y_label="")
 
 
-def _whiskers(centre: float | None, low: float | None, high: float | None) -> dict[str, Any] | None:
+def _wrapped(name: str | None) -> str:
+    """A long name on several lines, safe from plotly's own markup: a narrow screen needs room for the intervals."""
+    return "<br>".join(html.escape(line, quote=False) for line in textwrap.wrap(name or "–", NAME_CHARACTERS))
+
+
+def _whiskers(centre: float | None, low: float | None, high: float | None, colour: str) -> dict[str, Any] | None:
     if centre is None or low is None or high is None:
         return None
     return {
         "type": "data", "array": _short([high - centre]), "arrayminus": _short([centre - low]),
-        "symmetric": False, "thickness": 2, "width": 6,
+        "symmetric": False, "thickness": 2, "width": 6, "color": colour,
     }  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from avrec_lib.report.house_style import DASHES, PALETTE, PATTERNS, SEQUENTIAL, 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+COLOUR_BAR = {"thickness": 12, "outlinewidth": 0, "title": {"font": {"size": 12}}}
+
 
 def line_chart(
     table: pl.DataFrame, x: str, y: str, *, x_label: str, y_label: str, by: str | None = None,
@@ -115,7 +117,7 @@ def heatmap(
         texttemplate=f"%{{z:.{digits}f}}" if few else None,
     )  # fmt: skip
     figure.update_layout(
-        coloraxis={"colorscale": SEQUENTIAL, "colorbar": {"thickness": 12, "outlinewidth": 0}},
+        coloraxis={"colorscale": SEQUENTIAL, "colorbar": COLOUR_BAR},
         height=max(280, min(720, 110 + 26 * len(cells))),
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)

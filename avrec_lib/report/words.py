@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -9,6 +10,7 @@ from markupsafe import Markup, escape
 from avrec_lib.strings import LANGUAGES, Language, current_language, say
 
 BOLD = "**"
+INTERVAL = re.compile(r"[−\d][\d.,]* \[[−\d.,]+, [−\d.,]+\]")
 # Stand-ins that survive escaping, so that ** in a *template* is bold and ** in a value stays two asterisks.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 
@@ -28,8 +30,9 @@ def plain(template: str, language: Language | None = None, /, **values: Any) -> 
 
 
 def rich(template: str, language: Language, /, **values: Any) -> Markup:
-    """`template` in `language` as escaped HTML; `**words**` of the template are bold."""
+    """`template` in `language` as escaped HTML; `**words**` of the template are bold, intervals stay on one line."""
     html = str(escape(_marked(template, language, values)))
+    html = INTERVAL.sub(r'<span class="avrec-interval" style="white-space:nowrap">\g<0></span>', html)
     return Markup(html.replace(_OPEN, "<strong>").replace(_CLOSE, "</strong>"))
 
 
