@@ -139,7 +139,7 @@ def memory() -> Check:
     """The machine's memory, or its container's when that is less."""
     from avrec_lib.report.kernel import memory_limit
 
-    found = say("{size:.1f} GiB", size=memory_limit() / 1024)
+    found = f"{memory_limit() / 1024:.1f} GiB"
     if memory_limit() >= COMFORTABLE_MEMORY:
         return Check(say("Memory"), "ok", found)
     cost = say("runs on data sets of millions of events may be killed; MovieLens-100K runs in 1 GiB.")

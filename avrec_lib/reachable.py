@@ -31,9 +31,10 @@ def index_address() -> str:
     """The package index that pip uses here: its setting, else the public one."""
     command = [sys.executable, "-m", "pip", "config", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stdout
-    # Later lines win, as in pip: the file of the machine, of the user, of the environment, then variables.
-    set_here = re.findall(r"\bindex-url='([^']+)'", re.sub(r"extra-index-url=.*", "", listed))
-    return set_here[-1] if set_here else PUBLIC_INDEX
+    settings = dict(re.findall(r"^(.+?)='(.*)'$", listed, re.MULTILINE))
+    # The order in which pip itself looks.
+    places = (":env:.index-url", "install.index-url", "global.index-url")
+    return next((settings[place] for place in places if place in settings), PUBLIC_INDEX)
 
 
 def package_index() -> Check:
