@@ -63,8 +63,14 @@ class Kernel:
         """One sentence for a reader: how the kernel ended, its peak memory, and whether memory is the likely cause."""
         peak, limit = self.watch.peak, memory_limit()
         values = {"peak": f"{peak:,.0f}", "limit": f"{limit:,.0f}", "signal": -(exit_code or 0), "code": exit_code}
-        if exit_code == -signal.SIGKILL or peak > NEAR_LIMIT * limit:
-            template = "The kernel was killed at a peak of {peak} MiB of {limit} MiB: likely out of memory."
+        if peak > NEAR_LIMIT * limit:
+            template = "The kernel ended at a peak of {peak} MiB of {limit} MiB: likely out of memory."
+        elif exit_code == -signal.SIGKILL:
+            # The last stride before the system steps in can be shorter than a sample of memory.
+            template = (
+                "The kernel was killed at a peak of {peak} MiB of {limit} MiB: likely out of memory, "
+                "unless someone stopped it."
+            )
         elif exit_code is not None and exit_code < 0:
             template = "The kernel crashed (signal {signal}) at a peak of {peak} MiB."
         else:

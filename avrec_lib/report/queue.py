@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -11,12 +12,13 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import Any
 
 from avrec_lib.errors import AvrecError, RunError
 from avrec_lib.report.plan import Job
 from avrec_lib.report.provenance import earlier_run
-from avrec_lib.report.run_record import ErrorRecord, RunRecord, run_folders
-from avrec_lib.report.runner import Event, Tell, run_job, stop_on_terminate
+from avrec_lib.report.run_record import RunRecord, run_folders
+from avrec_lib.report.runner import Event, Tell, bury, run_job, stop_on_terminate
 from avrec_lib.strings import current_language, say
 
 EXIT_CODES = {"ok": 0, "failed": 1, "timed_out": 3, "died": 3, "interrupted": 3}
@@ -163,11 +165,7 @@ def _left_behind(job: Job, pid: int) -> tuple[Path, RunRecord]:
     for folder in reversed(run_folders(job.notebook.name)):
         record = RunRecord.read(folder)
         if record.status == "running" and record.process == pid:
-            message = say("The process that ran the notebook was killed.")
-            record.status, record.process = "died", None
-            record.error = ErrorRecord(None, "Killed", message, is_sentence=True)
-            record.write(folder)
-            return folder, record
+            return folder, bury(folder, record)
     raise RunError("The process that should run {notebook} was killed before it began.", notebook=job.notebook.name)
 
 
@@ -191,12 +189,15 @@ def _work(job: Job, connection: Connection, timeout: float | None, parallel: int
 
     stop_on_terminate()
     threading.Thread(target=_stop_without_parent, daemon=True).start()
+    message: tuple[Any, ...]
     try:
-        connection.send(("ended", *run_job(job, tell, timeout=timeout, parallel=parallel)))
+        message = ("ended", *run_job(job, tell, timeout=timeout, parallel=parallel))
     except AvrecError as error:
-        connection.send(("error", error.text()))
+        message = ("error", error.text())
     except OSError as error:
-        connection.send(("error", f"{error.filename or job.notebook.name}: {error.strerror or error}"))
+        message = ("error", f"{error.filename or job.notebook.name}: {error.strerror or error}")
+    with contextlib.suppress(BrokenPipeError):
+        connection.send(message)
 
 
 def _stop_without_parent() -> None:

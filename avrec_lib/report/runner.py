@@ -22,7 +22,7 @@ from avrec_lib.report.engine import Watcher, import_quickly, run_cells
 from avrec_lib.report.kernel import Kernel, start_kernel, thread_limits
 from avrec_lib.report.plan import Job
 from avrec_lib.report.recording import NOTES, PROFILE_VARIABLE, RUN_FOLDER_VARIABLE, RUN_ID_VARIABLE, read_notes
-from avrec_lib.report.run_record import RunRecord
+from avrec_lib.report.run_record import ErrorRecord, RunRecord
 from avrec_lib.strings import LANGUAGE_VARIABLE, current_language, say
 
 if TYPE_CHECKING:
@@ -141,10 +141,10 @@ class _Run:
         self.tell(Event("cell", self.job.key, self.record.notebook, number, total, first_line))
 
     def _after_cell(self) -> None:
-        executed.save(self.notebook, self.folder)
+        self.record.warnings += executed.save(self.notebook, self.folder)
 
     def close(self) -> None:
-        """End the kernel and write what is known now: `run.json` first, for it is the truth, then the report."""
+        """End the kernel and write what is known now: the notebook, `run.json`, the report."""
         record, folder = self.record, self.folder
         if self.kernel:
             self.kernel.close()
@@ -155,35 +155,41 @@ class _Run:
             record.cells = list(self.watcher.cells.values())
             if self.watcher.first_cell_at:
                 record.start_seconds = round(self.watcher.first_cell_at - self.started, 3)
-        self._gather()
-        record.write(folder)
         record.warnings += executed.save(self.notebook, folder)
+        self.record = _publish(folder, record)
+
+
+def bury(folder: Path, record: RunRecord) -> RunRecord:
+    """Close the record of a run whose process was killed, with what it had noted, and write its report."""
+    message = say("The process that ran the notebook was killed.")
+    record.status, record.error = "died", ErrorRecord(None, "Killed", message, is_sentence=True)
+    record.finished, record.process = _now(), None
+    return _publish(folder, record)
+
+
+def _publish(folder: Path, record: RunRecord) -> RunRecord:
+    """Write `run.json` with the results noted so far, then the report; returns the record as written last."""
+    from avrec_lib.report.export import export_report
+
+    record.results, noted, broken = read_notes(folder)
+    if broken:
+        record.warnings.append(say("{n} recorded results could not be read.", n=broken))
+    dataset = provenance.dataset_fingerprint(record.parameters)
+    if dataset:
+        record.fingerprints |= {"dataset": dataset, "data": dataset}
+    record.fingerprints |= noted
+    kept = sorted(artefacts_folder().glob(f"{record.run_id}/[!.]*"))
+    record.artefacts = {path.stem: path.relative_to(home()).as_posix() for path in kept}
+    record.write(folder)
+    (folder / NOTES).unlink(missing_ok=True)
+    try:
+        export_report(folder)
+        return RunRecord.read(folder)  # the exporter has counted its figures
+    except Exception as error:  # noqa: BLE001 - whatever the exporter stumbles over, the run itself is kept
+        reason = f"{type(error).__name__}: {error}"
+        record.warnings.append(say("report.html could not be written: {error}.", error=reason))
         record.write(folder)
-        (folder / NOTES).unlink(missing_ok=True)
-        self._export()
-
-    def _gather(self) -> None:
-        record = self.record
-        record.results, noted, broken = read_notes(self.folder)
-        if broken:
-            record.warnings.append(say("{n} recorded results could not be read.", n=broken))
-        dataset = provenance.dataset_fingerprint(record.parameters)
-        if dataset:
-            record.fingerprints |= {"dataset": dataset, "data": dataset}
-        record.fingerprints |= noted
-        kept = sorted(artefacts_folder().glob(f"{record.run_id}/[!.]*"))
-        record.artefacts = {path.stem: path.relative_to(home()).as_posix() for path in kept}
-
-    def _export(self) -> None:
-        from avrec_lib.report.export import export_report
-
-        try:
-            export_report(self.folder)
-            self.record = RunRecord.read(self.folder)  # the exporter has counted its figures
-        except Exception as error:  # noqa: BLE001 - whatever the exporter stumbles over, the run itself is kept
-            reason = f"{type(error).__name__}: {error}"
-            self.record.warnings.append(say("report.html could not be written: {error}.", error=reason))
-            self.record.write(self.folder)
+        return record
 
 
 def _now() -> str:
