@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -22,8 +23,8 @@ from avrec_lib.strings import say
 
 CHECKSUMS = "checksums.json"
 ATTEMPTS = 4  # a broken line is taken up again where it broke; a line that never opened is not
+FIRST_PAUSE = 0.2  # seconds; each further one is three times as long
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-BLOCK = 1 << 20
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -34,7 +35,7 @@ def download(url: str, target: Path) -> Path:
     """
     part, validator = target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.part.json")
     target.parent.mkdir(parents=True, exist_ok=True)
-    pause = 0.2
+    pause = FIRST_PAUSE
     with httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client:
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -74,6 +75,8 @@ def download_wheel(wheel: str, target: Path) -> Path:
         command += ["--disable-pip-version-check", "--no-input", "--retries=1", "--timeout=15", "--dest", folder, wheel]
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         found = sorted(Path(folder).glob("*.whl"))
+        if f"[Errno {errno.ENOSPC}]" in done.stderr:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
         if done.returncode != 0 or not found:
             lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
             reason = lines[-1].strip().removeprefix("ERROR: ") if lines else say("no wheel came")
@@ -145,7 +148,7 @@ def _write(response: httpx.Response, part: Path, have: int, rest: int | None) ->
     name = part.name.removesuffix(".part")
     label = say("Downloading the rest of {file}", file=name) if have else say("Downloading {file}", file=name)
     with part.open("ab" if have else "wb") as file, meter(label, rest and rest / 1e6, "MB") as shown:
-        for block in response.iter_raw(BLOCK):
+        for block in response.iter_raw():  # as they come: a buffer of ours would be lost with the line
             file.write(block)
             shown.advance(len(block) / 1e6)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from avrec_lib.paths import data_folder
 from avrec_lib.strings import say
 
 Tell = Callable[[str], None]
+DIFFERING = "These files have {users} users, the documentation of {name} says {expected}."
 SLACK = 2  # an archive may unpack to this many times the size its documentation gives, no more
 
 
@@ -46,23 +48,21 @@ def get(name: str, archive: Path | None = None, force: bool = False, tell: Tell 
     `archive` is a file or folder with its original files, instead of the network. Raises UsageError for an unknown name
     or a missing archive, DataError for files that are not what they should be, FetchError when no source could be used.
     """
-    entry = find_entry(name)
+    return get_entry(find_entry(name), archive, force, tell)
+
+
+def get_entry(entry: Entry, archive: Path | None = None, force: bool = False, tell: Tell = tell_on_stderr) -> Dataset:
+    """`get` for an entry that need not stand in the catalogue."""
     if archive is not None and not archive.exists():
         raise UsageError("There is no file or folder {file}.", file=archive)
     try:
         with _one_at_a_time(entry.name, tell):
+            folder = data_folder() / entry.name
             if is_here(entry.name) and not force:
-                dataset = Dataset.open(data_folder() / entry.name)
-                tell(
-                    say(
-                        "{name} is already here ({folder}); --force reads it anew.",
-                        name=entry.name,
-                        folder=dataset.folder,
-                    )
-                )
-                return dataset
+                tell(say("{name} is already here ({folder}); --force reads it anew.", name=entry.name, folder=folder))
+                return Dataset.open(folder)
             if archive is not None:
-                return _read(entry, archive, say("{file}, given by hand", file=archive.resolve().name), tell)
+                return _read(entry, archive, f"{archive.resolve().name}, given by hand", tell, by_hand=True)
             path, source = _bring(entry, tell)
             return _read(entry, path, source.place, tell)
     except OSError as error:
@@ -92,6 +92,16 @@ def _one_at_a_time(name: str, tell: Tell) -> Iterator[None]:
 
 def _bring(entry: Entry, tell: Tell) -> tuple[Path, Source]:
     """The checked archive of the first source that works, from the cache where it is."""
+    for source in entry.sources:
+        path = download_cache() / source.filename
+        if path.is_file():
+            try:
+                verify(path, source.place, source.checksum)
+            except FetchError as error:
+                tell(str(error))
+            else:
+                tell(say("Reading {file} from the cache.", file=path.name))
+                return path, source
     tried = []
     for number, source in enumerate(entry.sources, start=1):
         try:
@@ -109,45 +119,36 @@ def _bring(entry: Entry, tell: Tell) -> tuple[Path, Source]:
 
 def _from_source(source: Source, tell: Tell) -> Path:
     path = download_cache() / source.filename
-    if path.is_file():
-        try:
-            verify(path, source.place, source.checksum)
-        except FetchError as error:
-            tell(str(error))
-        else:
-            tell(say("Reading {file} from the cache.", file=path.name))
-            return path
     if source.url:
         download(source.url, path)
     else:
         download_wheel(source.wheel, path)
-    checked = verify(path, source.place, source.checksum)
-    tell(
-        say(
-            "{place}: {size:.1f} MB, {checked}.",
-            place=source.place,
-            size=path.stat().st_size / 1e6,
-            checked=say(checked),
-        )
-    )
+    checked = say(verify(path, source.place, source.checksum))
+    tell(say("{place}: {size:.1f} MB, {checked}.", place=source.place, size=path.stat().st_size / 1e6, checked=checked))
     return path
 
 
-def _read(entry: Entry, path: Path, origin: str, tell: Tell) -> Dataset:
+def _read(entry: Entry, path: Path, origin: str, tell: Tell, by_hand: bool = False) -> Dataset:
     wanted, read = reader_of(entry.family)
-    with tempfile.TemporaryDirectory(dir=download_cache(), prefix=".unpacked-") as scratch:
+    mark = f".unpacked-{entry.name}-"
+    for left in download_cache().glob(f"{mark}*"):  # by a process that was killed: only one at a time comes here
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=download_cache(), prefix=mark) as scratch:
         folder = path if path.is_dir() else Path(scratch)
         if not path.is_dir():
             unpack(path, wanted, folder, entry.unpacked_mb * SLACK)
         try:
             tables = read(folder, entry.name)
-            dataset = write_dataset(
+            differing = _users_unlike_documented(entry, tables.events) if by_hand else {}
+            if differing:
+                tell(say(DIFFERING, **differing))
+            return write_dataset(
                 entry.name,
                 tables.vocabulary(),
                 name=entry.name,
                 source=f"{entry.homepage} ({origin})",
                 licence=entry.licence,
-                notes=tables.notes,
+                notes=[*tables.notes, *([say(DIFFERING, "en", **differing)] if differing else [])],
                 further=tables.further,
             )
         except pl.exceptions.PolarsError as error:
@@ -155,16 +156,18 @@ def _read(entry: Entry, path: Path, origin: str, tell: Tell) -> Dataset:
             raise DataError(
                 "{file} cannot be read as {name}: {error}.", file=path, name=entry.name, error=first
             ) from error
-    _compare_with_documentation(entry, dataset, tell)
-    return dataset
 
 
-def _compare_with_documentation(entry: Entry, dataset: Dataset, tell: Tell) -> None:
-    users = dataset.card.counts["users"]
-    if entry.users is not None and users != entry.users:
-        tell(
-            say(
-                "Note: {name} has {users:,} users here, its documentation says {expected:,}.",
-                name=entry.name, users=users, expected=entry.users,
-            )
-        )  # fmt: skip
+def _users_unlike_documented(entry: Entry, events: pl.LazyFrame) -> dict[str, str]:
+    """What to say when files given by hand have other users than documented; DataError when it must be another set."""
+    users = events.select(pl.col("user_id").n_unique()).collect(engine="streaming").item()
+    if entry.users is None or users == entry.users:
+        return {}
+    values = {"name": entry.name, "users": f"{users:,}", "expected": f"{entry.users:,}"}
+    if not entry.users / 2 <= users <= entry.users * 2:
+        raise DataError(
+            "These files have {users} users, but {name} has {expected}: they are another data set.",
+            hint="To use them under a name of your own: avrec data import",
+            **values,
+        )
+    return values

@@ -13,6 +13,7 @@ from typing import IO
 
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.paths import inside
+from avrec_lib.strings import say
 
 BLOCK = 1 << 20
 DAMAGED = (
@@ -64,9 +65,16 @@ def _members(archive: Path, wanted: Sequence[str]) -> Iterator[tuple[str, IO[byt
                     content = packed.extractfile(member)
                     if content is not None:
                         yield member.name, content
+    elif archive.is_file() and _first_bytes(archive) in (b"PK", b"\x1f\x8b"):
+        raise EOFError(say("it was cut short"))
     else:
         raise UsageError(
             "{file} is neither a folder nor an archive.",
             hint="Expected a folder, zip, whl, tar or tar.gz.",
             file=archive,
         )
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(2)

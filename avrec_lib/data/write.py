@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import dataframely as dy
@@ -39,7 +42,8 @@ def write_dataset(
         for table, rows in tables.items():
             sink_table(rows, table, beside / f"{table}.parquet")
         for table, frame in (further or {}).items():
-            frame.write_parquet(beside / f"{table}.parquet", compression="zstd")
+            with system_errors(beside):
+                frame.write_parquet(beside / f"{table}.parquet", compression="zstd")
         card = describe_folder(
             beside, name=name, source=source, licence=licence, notes=notes, mapping=mapping, rejected=rejected
         )
@@ -65,9 +69,23 @@ def sink_table(rows: pl.LazyFrame | pl.DataFrame, table: str, path: Path) -> Non
     whole = with_all_columns(lazy, schema)
     stored = [name for name in schema.column_names() if name in present]
     try:
-        schema.validate(whole, cast=True).lazy().select(stored).sink_parquet(path, compression="zstd")
+        with system_errors(path):
+            schema.validate(whole, cast=True).lazy().select(stored).sink_parquet(path, compression="zstd")
     except (pl.exceptions.ComputeError, pl.exceptions.InvalidOperationError) as error:
         raise _broken_rows(whole, schema, table, error) from error
+
+
+@contextmanager
+def system_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a forbidden folder, which Polars reports as a fault of the file, back into an OSError."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code), str(path)) from error
 
 
 def describe_folder(

@@ -1,0 +1,106 @@
+"""A server on loopback that can break off, and small archives in the layouts of the named data sets."""
+
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+
+class FileServer:
+    """Serves `content` at any path; the next answers send only the bytes of `breaks`, then close the line."""
+
+    def __init__(self) -> None:
+        self.content = b""
+        self.tag = '"one"'
+        self.ranges = True
+        self.status = 200
+        self.breaks: list[int] = []
+        self.asked: list[str] = []  # the Range header of each request, empty without one
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/files/set.zip"
+        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self._thread.start()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        wanted = request.headers.get("Range", "")
+        self.asked.append(wanted)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        whole = not (self.ranges and wanted and request.headers.get("If-Range") == self.tag)
+        body = self.content if whole else self.content[start:]
+        if not whole and start >= len(self.content):
+            request.send_response(416)
+            request.send_header("Content-Range", f"bytes */{len(self.content)}")
+            request.end_headers()
+            return
+        request.send_response(self.status if whole else 206)
+        if not whole:
+            request.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+        request.send_header("ETag", self.tag)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body[: self.breaks.pop(0)] if self.breaks else body)
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    served = FileServer()
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty workbench folder, so that no test touches the real one."""
+    monkeypatch.setenv("AVREC_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AVREC_LANGUAGE", "en")
+    return tmp_path / "home"
+
+
+ML_100K = {
+    "u.data": "196\t242\t3\t881250949\n186\t302\t5\t891717742\n196\t302\t1\t881250949\n",
+    "u.item": (
+        "242|Kolya (1996)|24-Jan-1997||http://x|0|0|0|0|0|1|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
+        "302|L.A. Confidential (1997)|01-Jan-1997||http://x|0|0|0|0|0|0|1|0|0|0|1|0|0|1|0|0|1|0|0\n"
+        "267|unknown||||1|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
+        "543|Mis\u00e9rables, Les (1995)|01-Jan-1995||http://x|0|0|0|0|0|0|0|0|1|0|0|0|1|0|0|0|0|0|0\n"
+    ),
+    "u.user": "196|49|M|writer|55105\n186|39|F|executive|00000\n",
+}
+"""The layout of ml-100k.zip with three ratings."""
+
+
+def write_files(folder: Path, files: dict[str, str], encoding: str = "utf-8") -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode(encoding))
+    return folder
+
+
+def zip_of(path: Path, files: dict[str, str], encoding: str = "latin-1") -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(f"ml-100k/{name}", text.encode(encoding))
+    return path
+
+
+@pytest.fixture
+def ml_100k_zip(tmp_path: Path) -> Path:
+    return zip_of(tmp_path / "ml-100k.zip", ML_100K)
