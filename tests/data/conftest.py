@@ -1,12 +1,13 @@
-"""A server on loopback that can break off, and small archives in the layouts of the named data sets."""
+"""A server on loopback that can break off, and an empty workbench folder."""
 
 import threading
-import zipfile
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from sample_files import ML_100K, zip_of
 
 
 class FileServer:
@@ -18,6 +19,7 @@ class FileServer:
         self.ranges = True
         self.status = 200
         self.breaks: list[int] = []
+        self.stalls_at: int | None = None  # after so many bytes the answer waits until this is None again
         self.asked: list[str] = []  # the Range header of each request, empty without one
         server = self
 
@@ -30,7 +32,7 @@ class FileServer:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._http.server_port}/files/set.zip"
-        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
@@ -50,6 +52,11 @@ class FileServer:
         request.send_header("ETag", self.tag)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
+        if self.stalls_at is not None:
+            request.wfile.write(body[: self.stalls_at])
+            while self.stalls_at is not None:
+                time.sleep(0.01)
+            return
         request.wfile.write(body[: self.breaks.pop(0)] if self.breaks else body)
 
     def close(self) -> None:
@@ -71,34 +78,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AVREC_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AVREC_LANGUAGE", "en")
     return tmp_path / "home"
-
-
-ML_100K = {
-    "u.data": "196\t242\t3\t881250949\n186\t302\t5\t891717742\n196\t302\t1\t881250949\n",
-    "u.item": (
-        "242|Kolya (1996)|24-Jan-1997||http://x|0|0|0|0|0|1|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
-        "302|L.A. Confidential (1997)|01-Jan-1997||http://x|0|0|0|0|0|0|1|0|0|0|1|0|0|1|0|0|1|0|0\n"
-        "267|unknown||||1|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
-        "543|Mis\u00e9rables, Les (1995)|01-Jan-1995||http://x|0|0|0|0|0|0|0|0|1|0|0|0|1|0|0|0|0|0|0\n"
-    ),
-    "u.user": "196|49|M|writer|55105\n186|39|F|executive|00000\n",
-}
-"""The layout of ml-100k.zip with three ratings."""
-
-
-def write_files(folder: Path, files: dict[str, str], encoding: str = "utf-8") -> Path:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode(encoding))
-    return folder
-
-
-def zip_of(path: Path, files: dict[str, str], encoding: str = "latin-1") -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(f"ml-100k/{name}", text.encode(encoding))
-    return path
 
 
 @pytest.fixture
