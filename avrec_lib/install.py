@@ -154,7 +154,9 @@ def run(into: Path, extras: Sequence[str]) -> None:
     answer = subprocess.run(itself, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise AvrecError("pip could not install: {reason}.", reason=pip_reason(answer.stderr))
-    tell(say("{n} packages installed in {time}.", n=len(plan), time=in_words(time.monotonic() - started)))
+    tell(
+        say("avrec is ready: {n} packages installed in {time}.", n=len(plan), time=in_words(time.monotonic() - started))
+    )
 
 
 def renew_lock() -> None:

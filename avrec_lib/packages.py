@@ -90,7 +90,7 @@ def resolve(python: Path, wanted: Sequence[str], pins: dict[str, str], options: 
     with tempfile.TemporaryDirectory() as folder:
         constraints, report = Path(folder, "constraints.txt"), Path(folder, "report.json")
         constraints.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()), "utf-8")
-        command = [*pip(python), "--dry-run", "-qq", "--report", str(report), "-c", str(constraints)]
+        command = [*pip(python), "--dry-run", "-q", "--retries", "2", "--report", str(report), "-c", str(constraints)]
         answer = subprocess.run([*command, *options, *wanted], capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise AvrecError(
@@ -102,9 +102,12 @@ def resolve(python: Path, wanted: Sequence[str], pins: dict[str, str], options: 
 
 
 def pip_reason(output: str) -> str:
-    """The last error that pip printed, without its `ERROR:` and full stop."""
+    """Why pip failed: that no index answered, else the last error it printed, without `ERROR:` and full stop."""
+    if "connection broken by" in output:  # what pip says next, that versions conflict, is only what follows from it
+        return say("the package index cannot be reached")
     lines = [line.removeprefix("ERROR:").strip() for line in output.splitlines() if line.startswith("ERROR:")]
-    return (lines or output.strip().splitlines() or ["?"])[-1].rstrip(".")
+    told = [line for line in lines if not line.startswith("ResolutionImpossible")]
+    return (told or output.strip().splitlines() or ["?"])[-1].rstrip(".")
 
 
 def file_size(url: str, seconds: float = 5.0) -> int | None:

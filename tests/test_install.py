@@ -103,6 +103,8 @@ def test_the_reason_of_pip_is_its_last_error():
     assert pip_reason("WARNING: slow\nERROR: first\nERROR: No matching distribution found for x.\n") == (
         "No matching distribution found for x"
     )
+    retrying = "WARNING: Retrying after connection broken by 'NewConnectionError': /simple/x/\n"
+    assert pip_reason(f"{retrying}ERROR: Cannot install x.\n") == "the package index cannot be reached"
     assert pip_reason("boom\n") == "boom"
     assert pip_reason("") == "?"
 
@@ -179,6 +181,23 @@ def test_a_python_without_venv_is_told_what_to_install(tmp_path: Path, monkeypat
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # as on Debian without python3-venv
     with pytest.raises(UsageError, match=rf"apt-get install python3\.{sys.version_info[1]}-venv"):
         make_environment(tmp_path / "venv")
+
+
+@pytest.mark.slow
+def test_a_cpu_build_on_an_offered_page_is_taken_for_the_pinned_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: tuple[str, Path]
+):
+    address, folder = site
+    wheel(tmp_path, "probe", "1.0")
+    built = wheel(folder, "probe", "1.0+cpu").name
+    (folder / "index.html").write_text(f'<!DOCTYPE html><a href="/{built.replace("+", "%2B")}">{built}</a>')
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    python = make_environment(tmp_path / "venv")
+    (plan,) = resolve(python, ["probe"], {"probe": "1.0"}, ["--find-links", address])
+    assert plan.version == "1.0+cpu"
+    install(python, [plan])
+    assert resolve(python, ["probe"], {"probe": "1.0"}) == []
 
 
 @pytest.mark.slow

@@ -86,6 +86,15 @@ def test_the_top_level_is_complete():
     assert [name for name in promised.split() if not (ROOT / name).exists()] == []
 
 
+def test_a_built_package_carries_every_file_that_is_not_python():
+    library = ROOT / "avrec_lib"
+    packed = {
+        path for glob in PROJECT["tool"]["setuptools"]["package-data"]["avrec_lib"] for path in library.glob(glob)
+    }
+    files = {path for path in library.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert files - packed == set()
+
+
 def test_the_licence_is_the_one_declared():
     assert PROJECT["project"]["license"] == "Apache-2.0"
     text = (ROOT / "LICENSE").read_text("utf-8")
