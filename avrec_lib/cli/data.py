@@ -47,7 +47,7 @@ def list_data(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for
 
 
 def get_data(
-    name: Annotated[str, typer.Argument(help="A name of `avrec data list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `avrec data list`.")],
     archive: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="An archive or folder you already have.")
     ] = None,
