@@ -123,7 +123,7 @@ def interval_chart(
         figure.add_vline(x=reference, line={"color": NEUTRAL, "width": 1.5, "dash": "dot"})
     figure.update_layout(height=90 + 46 * max(table.height, 2))
     figure.update_xaxes(showgrid=True)
-    figure.update_yaxes(autorange="reversed", showgrid=False, ticks="", showline=False)
+    figure.update_yaxes(range=[table.height - 0.4, -0.6], showgrid=False, ticks="", showline=False)
     return finish(figure, table, None, None, x_label=x_label, y_label="")
 
 

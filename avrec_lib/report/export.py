@@ -50,6 +50,8 @@ def _titles(record: RunRecord, story: Story) -> dict[str, str]:
 
 
 def _read_notebook(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {"cells": []}  # the run ended before there was a notebook: the report says how
     try:
         notebook = json.loads(path.read_text("utf-8"))
         if not isinstance(notebook["cells"], list):

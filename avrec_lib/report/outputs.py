@@ -88,23 +88,27 @@ def render_bundle(data: Mapping[str, Any], figures: Figures) -> Markup:
 
 def _figure(data: Mapping[str, Any], figures: Figures) -> Markup:
     drawing = data[PLOTLY_MIME]
-    layout = {name: value for name, value in drawing.get("layout", {}).items() if name != "width"}
     traces = drawing.get("data", [])
     figures.count += 1
     figures.compiled |= any(COMPILED.search(trace.get("type", "scatter")) for trace in traces)
+    name = text_of(data.get("text/plain", ""))
+    return drawn(traces, drawing.get("layout", {}), "" if name.startswith("Figure(") else name, figures.count)
+
+
+def drawn(traces: list[Any], layout: Mapping[str, Any], name: str, number: int) -> Markup:
+    """The frame of a figure with its content as JSON, which `report.js` draws in the page's colours."""
+    layout = {key: value for key, value in layout.items() if key != "width"}
     content = json.dumps({"data": traces, "layout": layout}, ensure_ascii=False, separators=(",", ":"))
     # Within <script> only "<" can end or open anything.
     content = content.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     height = layout.get("height") or layout.get("template", {}).get("layout", {}).get("height") or 400
-    name = text_of(data.get("text/plain", ""))
     return Markup(
         '<figure class="plot" id="figure-{number}">'
         '<div class="drawing" style="height:{height:.0f}px" role="img" aria-label="{name}">'
         '<p class="note">{missing}</p></div>'
         '<script type="application/json">{content}</script></figure>\n'
     ).format(
-        number=figures.count, height=float(height), name=name if not name.startswith("Figure(") else "",
-        content=Markup(content),
+        number=number, height=float(height), name=name, content=Markup(content),
         missing=both("The figure is drawn by files in the folder _assets, which this page does not find beside it."),
     )  # fmt: skip
 

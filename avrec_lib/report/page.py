@@ -36,6 +36,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     made.globals |= {"both": both, "in_words": in_words, "with_interval": with_interval, "number": number}
+    made.tests["has_key"] = lambda mapping, key: key in mapping
     made.filters |= {"cell": cell_text, "result_text": result_text, "as_written": as_written}
     return made
 

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from avrec_lib.report.run_record import Result
-from avrec_lib.report.tables import with_interval
+from avrec_lib.report.tables import number, with_interval
+
+MOST_COLUMNS = 5
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One result of several models; the key None holds a result of no model."""
+
+    name: str
+    better: str | None
+    cells: dict[str | None, Result] = field(default_factory=dict)
+
+    @property
+    def n(self) -> str:
+        counts = [number(result.n) for result in self.cells.values() if result.n is not None]
+        return " / ".join(dict.fromkeys(counts)) or "–"
 
 
 @dataclass(frozen=True)
@@ -17,6 +33,21 @@ class ResultsTable:
     sliced: list[Result]
     interval_methods: list[str]
     baselines: list[str]
+
+    @property
+    def models(self) -> list[str]:
+        return list(dict.fromkeys(result.model for result in self.whole if result.model))
+
+    @property
+    def by_model(self) -> list[ResultRow]:
+        """The whole results with a column a model, when that is shorter and still fits a page; else nothing."""
+        rows: dict[str, ResultRow] = {}
+        for result in self.whole:
+            row = rows.setdefault(result.name, ResultRow(result.name, result.better))
+            if result.model in row.cells:
+                return []
+            row.cells[result.model] = result
+        return list(rows.values()) if 2 <= len(self.models) <= MOST_COLUMNS and len(rows) < len(self.whole) else []
 
     @property
     def directions(self) -> bool:

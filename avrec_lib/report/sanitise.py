@@ -1,4 +1,4 @@
-"""HTML that came out of a notebook, made harmless: no script, no style but alignment, no address that leaves the page."""
+"""HTML that came out of a notebook, made harmless: no script, no style but alignment, no address outside the page."""
 
 from __future__ import annotations
 

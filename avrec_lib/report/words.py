@@ -9,31 +9,28 @@ from markupsafe import Markup, escape
 
 from avrec_lib.strings import LANGUAGES, Language, current_language, say
 
-BOLD = "**"
 INTERVAL = re.compile(r"[−\d][\d.,]* \[[−\d.,]+, [−\d.,]+\]")
 # Stand-ins that survive escaping, so that ** in a *template* is bold and ** in a value stays two asterisks.
-_OPEN, _CLOSE = "\ue000", "\ue001"
+MARKS = {"\ue000": "<strong>", "\ue001": "</strong>", "\ue002": "<code>", "\ue003": "</code>"}
 
 
 def _marked(template: str, language: Language, values: dict[str, Any]) -> str:
-    parts = say(template, language).split(BOLD)
-    joined = parts[0]
-    for position, part in enumerate(parts[1:]):
-        joined += (_CLOSE if position % 2 else _OPEN) + part
-    return joined.format(**values) if values else joined
+    text = re.sub(r"\*\*(.+?)\*\*", "\ue000\\1\ue001", say(template, language))
+    text = re.sub(r"`(.+?)`", "\ue002\\1\ue003", text)
+    return text.format(**values) if values else text
 
 
 def plain(template: str, language: Language | None = None, /, **values: Any) -> str:
-    """`template` in `language` (default: the current one) without the marks of bold."""
+    """`template` in `language` (default: the current one) without the marks of bold and code."""
     text = _marked(template, language or current_language(), values)
-    return text.replace(_OPEN, "").replace(_CLOSE, "")
+    return text.translate(dict.fromkeys(map(ord, MARKS)))
 
 
 def rich(template: str, language: Language, /, **values: Any) -> Markup:
-    """`template` in `language` as escaped HTML; `**words**` of the template are bold, intervals stay on one line."""
+    """`template` in `language` as escaped HTML: `**words**` of it bold, words in backticks code, intervals unbroken."""
     html = str(escape(_marked(template, language, values)))
     html = INTERVAL.sub(r'<span class="avrec-interval" style="white-space:nowrap">\g<0></span>', html)
-    return Markup(html.replace(_OPEN, "<strong>").replace(_CLOSE, "</strong>"))
+    return Markup(html.translate({ord(mark): tag for mark, tag in MARKS.items()}))
 
 
 def both(template: str, /, *, only_current: bool = False, **values: Any) -> Markup:
