@@ -13,6 +13,8 @@ from avrec_lib import __version__
 from avrec_lib.errors import AvrecError
 from avrec_lib.strings import LANGUAGE_VARIABLE, say
 
+STOPPED = 130  # what typer answers to Ctrl-C
+
 app = typer.Typer(
     name="avrec", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
@@ -59,6 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except Exception as error:
         return _last_resort(error, debug)
+    if result == STOPPED:
+        typer.echo("avrec: " + say("Stopped. What was finished is kept."), err=True)
+        return 3
     return result if isinstance(result, int) else 0
 
 
@@ -69,5 +74,7 @@ def _last_resort(error: Exception, debug: bool) -> int:
         return 2
     if debug or not isinstance(error, OSError):
         raise error
-    typer.echo("avrec: " + say("{path}: {reason}.", path=error.filename or "?", reason=error.strerror or error), err=True)
+    typer.echo(
+        "avrec: " + say("{path}: {reason}.", path=error.filename or "?", reason=error.strerror or error), err=True
+    )
     return 1

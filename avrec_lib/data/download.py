@@ -1,9 +1,8 @@
-"""One file from the network: resumed where it broke, checked, and in place only when whole."""
+"""One file from the network: resumed where it broke, and in place only when whole."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -14,14 +13,11 @@ import time
 from pathlib import Path
 
 import httpx
-from filelock import FileLock
 
 from avrec_lib.errors import FetchError
-from avrec_lib.paths import replacing
 from avrec_lib.progress import meter
 from avrec_lib.strings import say
 
-CHECKSUMS = "checksums.json"
 ATTEMPTS = 4  # a broken line is taken up again where it broke; a line that never opened is not
 FIRST_PAUSE = 0.2  # seconds; each further one is three times as long
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -85,41 +81,6 @@ def download_wheel(wheel: str, target: Path) -> Path:
     return target
 
 
-def verify(path: Path, place: str, published: str) -> str:
-    """Compare `path` with the `published` checksum, or with the one recorded when `place` was first used.
-
-    Returns how it was checked (a template). On a difference the file is set aside as `*.bad` and FetchError raised.
-    """
-    book = path.parent / CHECKSUMS
-    expected = published or _recorded(book).get(place, "")
-    algorithm = expected.partition(":")[0] or "sha256"
-    actual = f"{algorithm}:{digest(path, algorithm)}"
-    if not expected:
-        with FileLock(f"{book}.lock"), replacing(book) as beside:
-            known = _recorded(book) | {place: actual}
-            beside.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", "utf-8")
-        return "its checksum was recorded at this first use"
-    if actual != expected:
-        aside = path.with_name(f"{path.name}.bad")
-        path.replace(aside)
-        raise FetchError(
-            "{place}: the file that came is not the one expected ({actual} instead of {expected}).",
-            hint="It was set aside as {aside}; try again, or give the right file with --from.",
-            place=place, actual=actual, expected=expected, aside=aside,
-        )  # fmt: skip
-    return "it has the published checksum" if published else "it has the checksum recorded at first use"
-
-
-def _recorded(book: Path) -> dict[str, str]:
-    return json.loads(book.read_text("utf-8")) if book.is_file() else {}
-
-
-def digest(path: Path, algorithm: str) -> str:
-    """The hexadecimal checksum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
-
-
 def _receive(client: httpx.Client, url: str, part: Path, validator: Path) -> None:
     """One request: from the start, or from the end of `part` while the server still has the same file."""
     known = _validator(url, part, validator)
@@ -135,11 +96,12 @@ def _receive(client: httpx.Client, url: str, part: Path, validator: Path) -> Non
             part.unlink()
             raise httpx.RemoteProtocolError(say("the part kept from before does not fit"))
         response.raise_for_status()
-        starts = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        resumed = response.status_code == httpx.codes.PARTIAL_CONTENT and starts
-        if not resumed:
+        if response.status_code != httpx.codes.PARTIAL_CONTENT:
             have = 0
             _remember(url, response, validator)
+        elif not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            part.unlink()
+            raise httpx.RemoteProtocolError(say("the part kept from before does not fit"))
         rest = response.headers.get("Content-Length", "")
         _write(response, part, have, int(rest) if rest.isdigit() else None)
 

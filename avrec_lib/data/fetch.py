@@ -13,8 +13,9 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from avrec_lib.data.catalogue import Entry, Source, find_entry
+from avrec_lib.data.checksums import record, set_aside, verify
 from avrec_lib.data.dataset import CARD, Dataset
-from avrec_lib.data.download import DISK_FULL, download, download_wheel, verify
+from avrec_lib.data.download import DISK_FULL, download, download_wheel
 from avrec_lib.data.named import reader_of
 from avrec_lib.data.unpack import unpack
 from avrec_lib.data.write import write_dataset
@@ -64,7 +65,10 @@ def get_entry(entry: Entry, archive: Path | None = None, force: bool = False, te
             if archive is not None:
                 return _read(entry, archive, f"{archive.resolve().name}, given by hand", tell, by_hand=True)
             path, source = _bring(entry, tell)
-            return _read(entry, path, source.place, tell)
+            dataset = _read_download(entry, path, source, tell)
+            if not source.checksum:
+                record(path, source.place)
+            return dataset
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
@@ -126,6 +130,18 @@ def _from_source(source: Source, tell: Tell) -> Path:
     checked = say(verify(path, source.place, source.checksum))
     tell(say("{place}: {size:.1f} MB, {checked}.", place=source.place, size=path.stat().st_size / 1e6, checked=checked))
     return path
+
+
+def _read_download(entry: Entry, path: Path, source: Source, tell: Tell) -> Dataset:
+    """`_read`; a file that cannot be read (a login page, say) must not be taken for the archive the next time."""
+    try:
+        return _read(entry, path, source.place, tell)
+    except (DataError, UsageError) as error:
+        raise FetchError(
+            "{place} sent something else than {name}: {problem}",
+            hint="It was set aside as {aside}; try again, or give the right file with --from.",
+            place=source.place, name=entry.name, problem=error, aside=set_aside(path),
+        ) from error  # fmt: skip
 
 
 def _read(entry: Entry, path: Path, origin: str, tell: Tell, by_hand: bool = False) -> Dataset:

@@ -1,11 +1,10 @@
-import hashlib
 import json
 import random
 
 import pytest
 
 from avrec_lib.data import download as module
-from avrec_lib.data.download import download, download_wheel, verify
+from avrec_lib.data.download import download, download_wheel
 from avrec_lib.errors import FetchError
 
 CONTENT = random.Random(7).randbytes(300_000)
@@ -71,34 +70,6 @@ def test_a_server_that_is_down_is_said_at_once(server, tmp_path):
     server.close()
     with pytest.raises(FetchError, match="cannot be reached"):
         download(server.url, tmp_path / "set.zip")
-
-
-@pytest.mark.parametrize("algorithm", ["md5", "sha256"])
-def test_a_published_checksum_is_compared(tmp_path, algorithm):
-    path = tmp_path / "set.zip"
-    path.write_bytes(CONTENT)
-    published = f"{algorithm}:{hashlib.new(algorithm, CONTENT).hexdigest()}"
-    assert verify(path, "somewhere", published) == "it has the published checksum"
-
-
-def test_a_file_with_another_checksum_is_set_aside(tmp_path):
-    path = tmp_path / "set.zip"
-    path.write_bytes(CONTENT)
-    with pytest.raises(FetchError, match="not the one expected") as caught:
-        verify(path, "somewhere", "md5:0123")
-    assert caught.value.exit_code == 1
-    assert [file.name for file in tmp_path.iterdir()] == ["set.zip.bad"]
-
-
-def test_a_checksum_nobody_published_is_recorded_at_first_use_and_compared_later(tmp_path):
-    path = tmp_path / "set.zip"
-    path.write_bytes(CONTENT)
-    assert verify(path, "somewhere", "") == "its checksum was recorded at this first use"
-    assert verify(path, "somewhere", "") == "it has the checksum recorded at first use"
-    assert verify(path, "elsewhere", "") == "its checksum was recorded at this first use"
-    path.write_bytes(CONTENT[1:])
-    with pytest.raises(FetchError, match="not the one expected"):
-        verify(path, "somewhere", "")
 
 
 def test_a_wheel_that_pip_does_not_find_is_said_with_its_reason(tmp_path, monkeypatch):

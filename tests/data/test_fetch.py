@@ -49,7 +49,7 @@ def test_a_named_set_is_downloaded_read_and_put_in_place(server, home, ml_100k_z
     assert dataset.card.counts == {"events": 3, "users": 2, "items": 2, "item_rows": 4, "user_rows": 2}
     assert dataset.card.licence == TINY.licence
     assert sorted(path.name for path in (home / "data").iterdir()) == ["cache", "movielens-100k"]
-    assert "its checksum was recorded at this first use" in told[0]
+    assert "its checksum is recorded at this first use" in told[0]
 
 
 def test_a_set_that_is_here_is_left_alone(server, home, ml_100k_zip, told):
@@ -75,6 +75,15 @@ def test_an_archive_that_changed_in_the_cache_is_fetched_again(server, home, ml_
     get_entry(entry, force=True, tell=told.append)
     assert len(server.asked) == 2
     assert (download_cache() / "set.zip.bad").read_bytes() == b"something else"
+
+
+def test_a_login_page_in_place_of_the_archive_is_not_remembered_as_the_right_file(server, home, ml_100k_zip, told):
+    entry = served(server, ml_100k_zip)
+    archive, server.content = server.content, b"<html>Please log in</html>"
+    with pytest.raises(FetchError, match="sent something else than movielens-100k"):
+        get_entry(entry, tell=told.append)
+    server.content = archive
+    assert get_entry(entry, tell=told.append).card.counts["events"] == 3
 
 
 def test_a_source_that_is_down_gives_way_to_its_mirror(server, home, ml_100k_zip, told):
