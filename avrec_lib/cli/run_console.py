@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from avrec_lib.report.queue import Outcome
-    from avrec_lib.report.run_record import Result, RunRecord
+    from avrec_lib.report.run_record import RunRecord
     from avrec_lib.report.runner import Event
 
 
@@ -76,8 +76,8 @@ def line_of(outcome: Outcome) -> str:
         parts.append(in_words(record.seconds))
     if record.peak_memory_mb and not outcome.reused:
         parts.append(say("peak {memory} MiB", memory=f"{record.peak_memory_mb:,.0f}"))
-    parts += [result_words(result) for result in record.results if result.headline][:1]
-    lines = [f"{name}: {', '.join(parts)}"]
+    parts.append(result_words(record))
+    lines = [f"{name}: {', '.join(filter(None, parts))}"]
     if record.error:
         error = record.error
         lines.append("  " + (error.message if error.is_sentence else f"{error.name}: {error.message}"))
@@ -97,13 +97,14 @@ def status_words(record: RunRecord) -> str:
     return say("{status} in cell {number} ({line})", status=words, number=number, line=stopped[0].first_line[:50])
 
 
-def result_words(result: Result) -> str:
-    """`ndcg@10 0.312 [0.300, 0.325]`, with its model and unit."""
-    if result.value is None:
-        return f"{result.name} –"
-    text = f"{result.name} {_number(result.value)}{result.unit and ' ' + result.unit}"
-    if result.low is not None and result.high is not None:
-        text += f" [{_number(result.low)}, {_number(result.high)}]"
+def result_words(record: RunRecord) -> str:
+    """The headline result: `ndcg@10 0.312 [0.300, 0.325] (EASE)`; empty when the notebook recorded none."""
+    from avrec_lib.report.results import headline, result_text
+
+    result = headline(record.results)
+    if result is None:
+        return ""
+    text = f"{result.name} {result_text(result)}"
     return f"{text} ({result.model})" if result.model else text
 
 
@@ -121,7 +122,3 @@ def report_of(folder: Path) -> Path:
     """The page of a run; its record when the page could not be written."""
     page = folder / "report.html"
     return page if page.is_file() else folder / "run.json"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) and abs(value) >= 10 else f"{value:.4g}"

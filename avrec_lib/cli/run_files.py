@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,28 +23,28 @@ def add_to(app: typer.Typer) -> None:
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="RUN", help="Run id, or a notebook's name for its newest run.")],
+    first: Annotated[str, typer.Argument(metavar="RUN", help="Run id, its beginning, or a notebook (its newest run).")],
     second: Annotated[str, typer.Argument(metavar="RUN")],
+    model: Annotated[str, typer.Option(metavar="NAME or A:B", help="One model, or one of each run.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")] = False,
 ) -> None:
     """Two runs side by side: parameters that differ, results, and paired differences where values were stored."""
     from avrec_lib.report.compare import compare_runs
 
-    compare_runs(find_run(first), find_run(second))
-
-
-def find_run(word: str) -> Path:
-    """The folder of the run that `word` means: a run id, the path of its folder, or a notebook (its newest run)."""
-    from avrec_lib.errors import unknown_name
-    from avrec_lib.report.run_record import RUN_FILE, run_folders
-
-    path = Path(word).resolve()
-    if (path / RUN_FILE).is_file():
-        return path
-    folders = run_folders()
-    meant = [folder for folder in folders if word in (folder.name, folder.parent.name)]
-    if not meant:
-        raise unknown_name("run", word, [folder.name for folder in folders])
-    return meant[-1]
+    one, _, other = model.partition(":")
+    found = compare_runs(first, second, model=(one, other) if other else one or None)
+    if as_json:
+        tables = {part: getattr(found, part).to_dicts() for part in ("parameters", "results", "differences")}
+        typer.echo(json.dumps({**tables, "page": str(found.path)}, ensure_ascii=False, indent=1))
+        return
+    typer.echo(f"A  {found.a.notebook}  {found.a.run_id}\nB  {found.b.notebook}  {found.b.run_id}")
+    for table in (found.parameters, found.results, found.differences):
+        if table.height:
+            print_table({say(column): [_cell(value) for value in table[column]] for column in table.columns})
+    if found.why_no_differences:
+        typer.echo(found.why_no_differences)
+    rebuild_index()
+    typer.echo(near(found.path))
 
 
 def clean(
@@ -80,12 +81,10 @@ def lab(context: typer.Context) -> int:
         return 0
 
 
-def rebuild_index() -> Path | None:
+def rebuild_index() -> Path:
     """Rebuild `reports/index.html` and return its path."""
-    try:
-        from avrec_lib.report.site import build_index
-    except ModuleNotFoundError:
-        return None
+    from avrec_lib.report.site import build_index
+
     return build_index()
 
 
@@ -109,3 +108,7 @@ def near(path: Path) -> str:
     """`path` as seen from the current folder, when it lies inside it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _cell(value: Any) -> str:
+    return "–" if value is None else f"{value:+.4f}" if isinstance(value, float) else str(value)

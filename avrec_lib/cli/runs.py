@@ -138,16 +138,15 @@ def _run(
     from avrec_lib.cli.run_console import RunConsole, summary
     from avrec_lib.report.plan import make_plan
     from avrec_lib.report.queue import run_plan
-    from avrec_lib.report.runner import stop_on_terminate
+    from avrec_lib.report.runner import stopping_on_terminate
 
     plan = make_plan(names, values or (), profile)
-    stop_on_terminate()
-    with RunConsole(to_stderr=as_json) as console:
+    with stopping_on_terminate(), RunConsole(to_stderr=as_json) as console:
         outcomes = run_plan(plan, console.tell, console.done, parallel=jobs, resume=resume, timeout=timeout)
     index = run_files.rebuild_index()
     if as_json:
         typer.echo(json.dumps([summary(outcome) for outcome in outcomes], ensure_ascii=False, indent=1))
-    elif index:
+    else:
         typer.echo(say("All reports: {path}", path=run_files.near(index)))
     return max((outcome.exit_code for outcome in outcomes), default=0)
 

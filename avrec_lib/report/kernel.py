@@ -26,7 +26,9 @@ NEAR_LIMIT = 0.85
 # nbformat (which plotly imports) imports jsonschema. No notebook schema has such an address.
 SLOW_MODULE = "rfc3987_syntax"
 LAUNCH = (
-    f"import runpy, sys; sys.modules['{SLOW_MODULE}'] = None; "
+    # ipykernel takes our standard error for the notebook; a crash in native code is written to a copy of it.
+    "import faulthandler, os, runpy, sys; faulthandler.enable(os.fdopen(os.dup(2), 'w'), False); "
+    f"sys.modules['{SLOW_MODULE}'] = None; "
     "runpy.run_module('ipykernel_launcher', run_name='__main__')"
 )
 THREAD_VARIABLES = (
@@ -56,8 +58,8 @@ class Kernel:
     @property
     def last_words(self) -> str:
         """The end of what the process itself wrote, outside any cell: a crash in native code says why here."""
-        text = (self.folder / "log").read_text("utf-8", errors="replace")
-        return text[-2000:].strip()
+        lines = (self.folder / "log").read_text("utf-8", errors="replace").splitlines()
+        return "\n".join(line for line in lines if not line.startswith("Extension modules:"))[-4000:].strip()
 
     def cause_of_death(self, exit_code: int | None) -> str:
         """One sentence for a reader: how the kernel ended, its peak memory, and whether memory is the likely cause."""

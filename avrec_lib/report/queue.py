@@ -18,7 +18,7 @@ from avrec_lib.errors import AvrecError, RunError
 from avrec_lib.report.plan import Job
 from avrec_lib.report.provenance import earlier_run
 from avrec_lib.report.run_record import RunRecord, run_folders
-from avrec_lib.report.runner import Event, Tell, bury, run_job, stop_on_terminate
+from avrec_lib.report.runner import Event, Tell, bury, run_job, stopping_on_terminate
 from avrec_lib.strings import current_language, say
 
 EXIT_CODES = {"ok": 0, "failed": 1, "timed_out": 3, "died": 3, "interrupted": 3}
@@ -187,11 +187,11 @@ def _work(job: Job, connection: Connection, timeout: float | None, parallel: int
         except BrokenPipeError:
             raise KeyboardInterrupt from None  # whoever started us is gone
 
-    stop_on_terminate()
     threading.Thread(target=_stop_without_parent, daemon=True).start()
     message: tuple[Any, ...]
     try:
-        message = ("ended", *run_job(job, tell, timeout=timeout, parallel=parallel))
+        with stopping_on_terminate():
+            message = ("ended", *run_job(job, tell, timeout=timeout, parallel=parallel))
     except AvrecError as error:
         message = ("error", error.text())
     except OSError as error:

@@ -66,13 +66,18 @@ def run_job(job: Job, tell: Tell, *, timeout: float | None = None, parallel: int
     return run.folder, run.record
 
 
-def stop_on_terminate() -> None:
+@contextmanager
+def stopping_on_terminate() -> Iterator[None]:
     """Let a termination signal end a run like Ctrl-C, with its files written and its kernel gone."""
 
     def stop(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    old = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
 
 
 def new_run_id() -> str:
