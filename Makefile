@@ -43,7 +43,7 @@ clean: ## Remove what tests and tools left; data, reports and .venv stay
 	find avrec_lib tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 clean-all: clean ## Remove .venv too; data and reports stay
-	rm -rf .venv
+	rm -rf .venv .venv-base
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) > /dev/null || { \
