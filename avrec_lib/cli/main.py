@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from avrec_lib import __version__
-from avrec_lib.errors import AvrecError
-from avrec_lib.strings import LANGUAGE_VARIABLE, say
+from avrec_lib.errors import AvrecError, unknown_name
+from avrec_lib.strings import LANGUAGE_VARIABLE, LANGUAGES, say
 
 STOPPED = 130  # what typer answers to Ctrl-C
 
@@ -33,6 +33,8 @@ def options(
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
 ) -> None:
     """Look into logs, train recommenders, find out offline which is better, and leave a report."""
+    if lang and lang not in LANGUAGES:
+        raise unknown_name("language", lang, LANGUAGES)
     if lang:
         os.environ[LANGUAGE_VARIABLE] = lang
 
@@ -44,9 +46,8 @@ for module in ("runs", "data", "data_import", "doctor"):
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (0 fine, 1 a run failed, 2 wrong usage, 3 killed or timed out)."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = _global_options_first(arguments)
     debug = "--debug" in arguments
-    # --debug and --lang may stand anywhere: people add them at the end of a line they repeat.
-    arguments = [word for word in arguments if word != "--debug"]
     try:
         result = app(arguments, standalone_mode=False)
     except AvrecError as error:
@@ -59,12 +60,25 @@ def main(arguments: list[str] | None = None) -> int:
         return 3
     except typer.Abort:
         return 2
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001, the last line of defence: what it does not know it raises again
         return _last_resort(error, debug)
     if result == STOPPED:
         typer.echo("avrec: " + say("Stopped. What was finished is kept."), err=True)
         return 3
     return result if isinstance(result, int) else 0
+
+
+def _global_options_first(words: list[str]) -> list[str]:
+    """--debug and --lang may stand anywhere: people add them at the end of a line that they repeat."""
+    first, rest = [], []
+    end = words.index("--") if "--" in words else len(words)
+    position = 0
+    while position < end:
+        takes = 2 if words[position] == "--lang" and position + 1 < end else 1
+        is_global = takes == 2 or words[position] == "--debug" or words[position].startswith("--lang=")
+        (first if is_global else rest).extend(words[position : position + takes])
+        position += takes
+    return [*first, *rest, *words[position:]]
 
 
 def _last_resort(error: Exception, debug: bool) -> int:
