@@ -97,10 +97,12 @@ def describe_folder(
     notes: Sequence[str] = (),
     mapping: Mapping[str, str] | None = None,
     rejected: int = 0,
+    known: Mapping[str, Mapping[str, int]] | None = None,
 ) -> DatasetCard:
     """The card of the tables written to `folder`: counts, filled values a column and fingerprint, in one pass a table.
 
     Counts: `events`, the distinct `users` and `items` among them, and `user_rows` and `item_rows` of their own tables.
+    `known` are the `table_facts` of tables that need not be read again.
     """
     counts: dict[str, int] = {}
     filled: dict[str, dict[str, int]] = {}
@@ -109,13 +111,8 @@ def describe_folder(
         path = folder / f"{table}.parquet"
         if not path.is_file():
             continue
-        rows = pl.scan_parquet(path)
-        columns = rows.collect_schema().names()
-        facts = [pl.len().alias("rows"), row_hash(columns).sum().alias("hash")]
-        facts += [pl.col(column).count() for column in columns]
-        if table == "events":
-            facts += [pl.col(f"{kind}_id").drop_nulls().n_unique().alias(f"{kind}s") for kind in ("user", "item")]
-        seen = rows.select(facts).collect(engine="streaming").row(0, named=True)
+        seen = (known or {}).get(table) or table_facts(pl.scan_parquet(path), table)
+        columns = pl.read_parquet_schema(path)
         if table == "events":
             counts |= {"users": seen["users"], "items": seen["items"], "events": seen["rows"]}
         else:
@@ -125,6 +122,19 @@ def describe_folder(
     return DatasetCard(
         name, source, licence, combine(hashes), counts, filled, list(notes), dict(mapping or {}), rejected
     )
+
+
+def table_facts(rows: pl.LazyFrame, table: str, hashes: str = "") -> dict[str, int]:
+    """Rows, filled values of each column, sum of row hashes, and of events the distinct users and items.
+
+    `hashes` names the column that holds `row_hash` of the others, where it is there already.
+    """
+    columns = [name for name in rows.collect_schema().names() if name != hashes]
+    facts = [pl.len().alias("rows"), (pl.col(hashes) if hashes else row_hash(columns)).sum().alias("hash")]
+    facts += [pl.col(column).count() for column in columns]
+    if table == "events":
+        facts += [pl.col(f"{kind}_id").drop_nulls().n_unique().alias(f"{kind}s") for kind in ("user", "item")]
+    return rows.select(facts).collect(engine="streaming").row(0, named=True)
 
 
 def _must_be_filled(schema: type[dy.Schema]) -> list[str]:

@@ -1,0 +1,93 @@
+"""Single columns of a stranger's table in our types: ids, numbers, durations."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from avrec_lib.data.column_names import UNIT_WORDS, words_of
+from avrec_lib.data.import_lines import LINE
+from avrec_lib.data.mapping import Match
+from avrec_lib.data.note import Note
+from avrec_lib.errors import UsageError
+
+MISSING = ("", "\\N", "NULL", "null", "NaN", "nan", "None")
+"""What exports write where there is no value."""
+NO_NUMBER = (*MISSING, "NA", "N/A", "n/a", "-")
+SCALES = {
+    0.001: Note("in milliseconds"), 1.0: Note("in seconds"), 60.0: Note("in minutes"), 3600.0: Note("in hours")
+}  # fmt: skip
+LIKELY_SECONDS = 10_000  # a median above it can only be milliseconds
+
+
+def examples(values: pl.Series, count: int = 3) -> str:
+    """The first few different values, shortened."""
+    some = values.drop_nulls().unique(maintain_order=True).head(count).cast(pl.String, strict=False).to_list()
+    return ", ".join(value if len(value) <= 30 else value[:29] + "…" for value in some)
+
+
+def unit_of(match: Match, sample: pl.DataFrame) -> float:
+    """Seconds in one of the units of a duration: as given, by the column's name, or by the size of its values."""
+    if match.unit:
+        if match.unit not in UNIT_WORDS:
+            raise UsageError(
+                "{unit} is no unit of time.", hint="Expected one of {known}.",
+                unit=repr(match.unit), known="ms, s, min, h",
+            )  # fmt: skip
+        return UNIT_WORDS[match.unit]
+    named = [UNIT_WORDS[word] for word in words_of(match.theirs) if word in UNIT_WORDS]
+    if named:
+        return named[-1]
+    values = numbers(sample[match.theirs]).drop_nulls()
+    middle = float(values.median() or 0)  # type: ignore[arg-type]
+    if "runtime" in words_of(match.theirs) and middle < 400:
+        return 60.0
+    return 0.001 if middle > LIKELY_SECONDS else 1.0
+
+
+def ids(values: pl.Series) -> pl.Series:
+    """Ids as text without blanks around them; null where an export wrote that there is none; 12.0 is 12."""
+    if values.dtype.is_float():
+        whole = values.cast(pl.Int64, strict=False)
+        values = whole if (whole == values).fill_null(value=True).all() else values
+    text = values.cast(pl.String)
+    # Three cheap looks spare most logs the search for each of the words.
+    odd = (text < "!") | text.str.ends_with(" ")
+    if odd.any() or (text >= "A").any():
+        text = text.set(odd.fill_null(value=False), text.str.strip_chars())
+        text = text.set(text.is_in(MISSING), None)
+    dotted = text.str.ends_with(".0")
+    if dotted.any() and text.str.contains(r"^-?\d+(\.0)?$").all():
+        text = text.str.strip_suffix(".0")
+    return text
+
+
+def numbers(values: pl.Series) -> pl.Series:
+    """Values as floats: `4,5` is 4.5; null where there is none or where it cannot be read (see `unread`)."""
+    if values.dtype != pl.String:
+        return values.cast(pl.Float64, strict=False).fill_nan(None)
+    read = values.cast(pl.Float64, strict=False)
+    left = read.is_null() & values.is_not_null()
+    if left.any():
+        text = values.filter(left).str.strip_chars()
+        text = text.set(text.str.contains(r"^[-+]?\d+,(\d{1,2}|\d{4,})$"), text.str.replace(",", ".", literal=True))
+        read = read.scatter(left.arg_true(), text.cast(pl.Float64, strict=False))
+    return read.fill_nan(None)
+
+
+def unread(values: pl.Series, read: pl.Series) -> pl.Series:
+    """Where `values` hold something that `read` has not."""
+    left = read.is_null() & values.is_not_null()
+    if left.any() and values.dtype == pl.String:
+        left &= ~values.str.strip_chars().is_in(NO_NUMBER).fill_null(value=True)
+    return left
+
+
+def as_text(rows: pl.DataFrame) -> pl.DataFrame:
+    """All columns but the line as text; nested ones as JSON."""
+
+    def text(values: pl.Series) -> pl.Series:
+        if values.dtype.is_nested():
+            return values.to_frame().select(pl.struct(pl.all()).struct.json_encode().alias(values.name)).to_series()
+        return values.cast(pl.String, strict=False)
+
+    return rows.select(rows[LINE], *(text(rows[name]) for name in rows.columns if name != LINE))

@@ -1,0 +1,109 @@
+"""Frames in order, held in memory while they are few, on disk beyond that; and the search for repeated rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+HELD_BYTES = 1 << 30
+HASHED_AT_ONCE = 50_000_000
+
+
+class Spool:
+    """Frames of the same columns in the order they came. `folder` must live as long as the spool."""
+
+    def __init__(self, folder: Path, held_bytes: int = HELD_BYTES) -> None:
+        self.folder, self.room = folder, held_bytes
+        self.parts: list[pl.DataFrame | Path] = []
+        self.heights: list[int] = []
+
+    @property
+    def rows(self) -> int:
+        return sum(self.heights)
+
+    @property
+    def columns(self) -> list[str]:
+        return self.lazy(0).collect_schema().names() if self.parts else []
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Append `frame`; an empty one leaves no trace."""
+        if frame.height:
+            self.parts.append(self._kept(frame, len(self.parts)))
+            self.heights.append(frame.height)
+
+    def _kept(self, frame: pl.DataFrame, place: int) -> pl.DataFrame | Path:
+        size = frame.estimated_size()
+        if size <= self.room:
+            self.room -= int(size)
+            return frame
+        self.folder.mkdir(exist_ok=True)
+        path = self.folder / f"{place:06}.{frame.height}.arrow"
+        frame.write_ipc(path)
+        return path
+
+    def lazy(self, place: int) -> pl.LazyFrame:
+        """One part."""
+        part = self.parts[place]
+        return part.lazy() if isinstance(part, pl.DataFrame) else pl.scan_ipc(part)
+
+    def all(self) -> pl.LazyFrame:
+        """All rows in order; a spool that is empty has no columns."""
+        return pl.concat([self.lazy(place) for place in range(len(self.parts))]) if self.parts else pl.LazyFrame()
+
+    def drop(self, place: int, rows: Sequence[int]) -> None:
+        """Leave out these rows of one part."""
+        kept = np.ones(self.heights[place], dtype=bool)
+        kept[np.asarray(rows)] = False
+        frame = self.lazy(place).collect().filter(pl.Series(kept))
+        old = self.parts[place]
+        self.parts[place] = frame if isinstance(old, pl.DataFrame) else self._kept(frame, place)
+        self.heights[place] = frame.height
+        if isinstance(old, Path) and old != self.parts[place]:
+            old.unlink()
+
+
+def drop_repeats(
+    spool: Spool, hashes: Sequence[str], columns: Sequence[str], at_once: int = HASHED_AT_ONCE
+) -> pl.DataFrame:
+    """Take out of `spool` every row that repeats an earlier one in `columns` and `hashes`; returns those rows.
+
+    `hashes` are columns of 64-bit numbers that differ where rows do. Only they are held in memory, `at_once` rows of
+    them; rows are compared where their hashes are equal.
+    """
+    whole = pl.col(hashes[0]) if len(hashes) == 1 else pl.sum_horizontal(hashes)
+    shares = 1 + spool.rows // at_once
+    repeats: list[pl.DataFrame] = []
+    for share in range(shares):
+        twice = _seen_twice(spool, whole, share, shares)
+        if not len(twice):
+            continue
+        wanted = pl.Series(twice).implode()
+        suspects = pl.concat(
+            spool.lazy(place)
+            .with_row_index("row_in_part")
+            .with_columns(pl.lit(place).alias("part"))
+            .filter(whole.is_in(wanted))
+            .collect()
+            for place in range(len(spool.parts))
+        )
+        repeats.append(suspects.filter(~pl.struct(*hashes, *columns).is_first_distinct()))
+    if not repeats:
+        return pl.DataFrame()
+    found = pl.concat(repeats)
+    for (place,), rows in found.group_by("part"):
+        spool.drop(int(str(place)), rows["row_in_part"].to_list())
+    return found.sort("part", "row_in_part").drop("part", "row_in_part")
+
+
+def _seen_twice(spool: Spool, whole: pl.Expr, share: int, shares: int) -> np.ndarray:
+    """Hashes of this share of all that occur more than once."""
+    pieces = []
+    for place in range(len(spool.parts)):
+        hashes = spool.lazy(place).select(whole).collect().to_series().to_numpy()
+        pieces.append(hashes[hashes % shares == share] if shares > 1 else hashes)
+    ordered = np.concatenate(pieces) if pieces else np.empty(0, np.uint64)
+    ordered.sort()
+    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
