@@ -9,6 +9,7 @@ from avrec_lib import errors
 from avrec_lib.errors import AvrecError
 from avrec_lib.progress import in_words
 from avrec_lib.report.engine import import_quickly, plain
+from avrec_lib.report.executed import EXECUTED
 from avrec_lib.report.kernel import Kernel
 from avrec_lib.report.run_record import ErrorRecord, Status
 from avrec_lib.strings import say
@@ -35,9 +36,14 @@ def ending(
         return "timed_out", ErrorRecord(cell, name, message, is_sentence=True)
     if isinstance(error, CellExecutionError):
         return "failed", _cell_error(error.ename, error.evalue, cell, notebook)
-    if kernel and (isinstance(error, DeadKernelError) or kernel.process.poll() is not None):
+    # jupyter_client has no class of its own for a kernel that dies while it boots.
+    died_early = cell is None and isinstance(error, RuntimeError) and "died" in str(error)
+    if kernel and (isinstance(error, DeadKernelError) or died_early):
         message = kernel.cause_of_death(_exit_code(kernel))
         return "died", ErrorRecord(cell, name, message, kernel.last_words, is_sentence=True)
+    if isinstance(error, OSError):
+        message = say("{path}: {reason}.", path=error.filename or EXECUTED, reason=error.strerror or error)
+        return "failed", ErrorRecord(cell, name, message, is_sentence=True)
     return "failed", ErrorRecord(cell, name, str(error))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ from typing import Any
 
 from avrec_lib import __version__
 from avrec_lib.errors import AvrecError
-from avrec_lib.paths import data_folder, inside
+from avrec_lib.paths import data_folder, notebooks_folder
 from avrec_lib.report.plan import Job
 from avrec_lib.report.run_record import Parameter, RunRecord, run_folders
 
@@ -60,13 +61,16 @@ def code_fingerprint() -> str:
 
 
 def dataset_fingerprint(parameters: dict[str, Parameter]) -> str | None:
-    """The fingerprint of the data set that the parameter `dataset` names; None when there is none, or not yet here."""
-    name = parameters["dataset"].value if "dataset" in parameters else None
-    try:
-        card: Any = json.loads(inside(data_folder(), str(name), "dataset.json").read_text("utf-8"))
-        return card["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError, AvrecError):
-        return None
+    """The fingerprint of the data set that the parameter `dataset` names, or whose folder it is (as notebooks see it).
+
+    None when there is no such parameter, or no such data set yet.
+    """
+    name = str(parameters["dataset"].value) if "dataset" in parameters else ""
+    for folder in (data_folder() / name, notebooks_folder() / name) if name else ():
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            card: Any = json.loads((folder / "dataset.json").read_text("utf-8"))
+            return str(card["fingerprint"])
+    return None
 
 
 def earlier_run(job: Job, language: str) -> tuple[Path, RunRecord] | None:

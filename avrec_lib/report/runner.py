@@ -115,8 +115,7 @@ class _Run:
             self.folder.mkdir(parents=True)
             self.record.write(self.folder)
         except OSError as error:
-            message = "The reports folder {folder} cannot be written: {reason}."
-            raise RunError(message, folder=reports_folder(), reason=error.strerror or error) from None
+            raise _unwritable(error) from None
 
     @property
     def notebook(self) -> NotebookNode:
@@ -160,8 +159,14 @@ class _Run:
             record.cells = list(self.watcher.cells.values())
             if self.watcher.first_cell_at:
                 record.start_seconds = round(self.watcher.first_cell_at - self.started, 3)
-        record.warnings += executed.save(self.notebook, folder)
-        self.record = _publish(folder, record)
+        try:
+            record.warnings += executed.save(self.notebook, folder)
+        except OSError as error:
+            record.warnings.append(say("executed.ipynb could not be written: {error}.", error=error.strerror or error))
+        try:
+            self.record = _publish(folder, record)
+        except OSError as error:
+            raise _unwritable(error) from None
 
 
 def bury(folder: Path, record: RunRecord) -> RunRecord:
@@ -195,6 +200,11 @@ def _publish(folder: Path, record: RunRecord) -> RunRecord:
         record.warnings.append(say("report.html could not be written: {error}.", error=reason))
         record.write(folder)
         return record
+
+
+def _unwritable(error: OSError) -> RunError:
+    message = "The reports folder {folder} cannot be written: {reason}."
+    return RunError(message, folder=reports_folder(), reason=error.strerror or error)
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -132,6 +133,18 @@ def test_reports_that_cannot_be_written_are_said_before_a_kernel_starts(workbenc
     with pytest.raises(RunError, match="cannot be written") as refusal:
         run_job(job, lambda event: pytest.fail("a step was told"))
     assert refusal.value.exit_code == 1
+
+
+def test_a_disk_that_fills_up_ends_the_run_with_its_reason(workbench, monkeypatch):
+    def full(notebook: object, folder: Path) -> list[str]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(executed, "save", full)
+    (job,) = make_plan(["01_ok"])
+    folder, record = run_job(job, lambda event: None)
+    assert record.status == "failed" and record.error.message == "executed.ipynb: No space left on device."
+    assert "executed.ipynb could not be written" in record.warnings[0] and kernels_of(record.run_id) == []
+    assert RunRecord.read(folder) == record
 
 
 def test_every_type_of_parameter_arrives_as_it_was_given(workbench):
