@@ -34,7 +34,13 @@ def histogram(
     """
     import plotly.graph_objects as go
 
-    values = table.drop_nulls(x) if x in table.columns else table
+    check_columns(table, x, by)
+    if not table.schema[x].is_numeric():
+        raise UsageError(
+            "A histogram needs numbers; {column} holds {type}.", hint="Count it by day or by kind, and draw that.",
+            column=repr(x), type=table.schema[x],
+        )  # fmt: skip
+    values = table.drop_nulls(x)
     if log_x:
         values = values.filter(pl.col(x) > 0)
     series = series_of(values, by, x)

@@ -22,6 +22,7 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 TAGS = re.compile(r"<[^>]*>")
 FOLDED_LINES = 12
 MOST_CHARACTERS = 20_000
+MOST_HTML = 200_000
 # These traces compile shaders from text, which a page may do only if its security policy says so.
 COMPILED = re.compile(r"gl$|3d$|^(surface|mesh3d|cone|streamtube|volume|isosurface|parcoords|splom)$")
 
@@ -75,6 +76,11 @@ def render_bundle(data: Mapping[str, Any], figures: Figures) -> Markup:
         return _picture("image/svg+xml", encoded, data)
     if "text/html" in data:
         clean = sanitised(text_of(data["text/html"]))
+        if len(clean) > MOST_HTML:
+            size = both(
+                "This output is too large for a report ({size:,.0f} KB): see it in JupyterLab.", size=len(clean) / 1024
+            )
+            return Markup('<p class="note">{}</p>').format(size)
         if TAGS.sub("", clean).strip() or "<img" in clean:
             return Markup('<div class="output">{}</div>').format(clean)
         if "text/plain" not in data:
@@ -101,14 +107,15 @@ def drawn(traces: list[Any], layout: Mapping[str, Any], name: str, number: int) 
     content = json.dumps({"data": traces, "layout": layout}, ensure_ascii=False, separators=(",", ":"))
     # Within <script> only "<" can end or open anything.
     content = content.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    height = layout.get("height") or layout.get("template", {}).get("layout", {}).get("height") or 400
+    wanted = layout.get("height") or layout.get("template", {}).get("layout", {}).get("height")
+    height = wanted if isinstance(wanted, int | float) else 400
     return Markup(
         '<figure class="plot" id="figure-{number}">'
         '<div class="drawing" style="height:{height:.0f}px" role="img" aria-label="{name}">'
         '<p class="note">{missing}</p></div>'
         '<script type="application/json">{content}</script></figure>\n'
     ).format(
-        number=number, height=float(height), name=name, content=Markup(content),
+        number=number, height=height, name=name, content=Markup(content),
         missing=both("The figure is drawn by files in the folder _assets, which this page does not find beside it."),
     )  # fmt: skip
 

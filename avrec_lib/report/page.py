@@ -91,7 +91,7 @@ def write_assets(plotly: bool) -> None:
 
 
 def _wanted(plotly: bool) -> list[str]:
-    return [STYLESHEET, SCRIPT, *([PLOTLY] if plotly else [])]
+    return [STYLESHEET, *([PLOTLY] if plotly else []), SCRIPT]  # our script draws with plotly, so it comes after
 
 
 def _policy(plotly: bool, compiled: bool, inline: bool) -> str:

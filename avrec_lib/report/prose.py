@@ -15,6 +15,8 @@ from avrec_lib.report.sanitise import sanitised
 
 OUTSIDE = re.compile(r"(?:https?:)?//|mailto:", re.IGNORECASE)
 UNKNOWN_TEX = re.compile(r"<m[io]>(?:\\|&amp;|&<)|href=")
+# Most of the code's tokens; the stylesheet has no colour for them, and their tags would be half of the page.
+UNCOLOURED = re.compile(r'<span class="tok-(?:n|nn|nb|nv|o|p|w|bp|vm|fm)">([^<]*)</span>')
 # Formulas are put in after sanitising, at marks that no keyboard has.
 MARK = re.compile("\ue010(\\d+)\ue011")
 
@@ -42,6 +44,7 @@ class Writer:
         plugins = ["table", "math", "footnotes", "strikethrough", "def_list", "url"]
         markdown = mistune.create_markdown(renderer=renderer, plugins=plugins)
         renderer.take_formulas()
+        text = text.translate({ord(mark): None for mark in "\ue010\ue011"})
         html = MARK.sub(lambda found: renderer.formulas[int(found[1])], sanitised(str(markdown(text))))
         return Markup(html), renderer.headings
 
@@ -71,8 +74,8 @@ def highlighted(source: str, language: str = "python") -> Markup:
         lexer = get_lexer_by_name("ipython3" if language == "python" and _has_magic(source) else language)
     except ClassNotFound:
         return Markup("<pre><code>{}</code></pre>").format(source)
-    formatter = HtmlFormatter(nowrap=True, classprefix="tok-")
-    return Markup("<pre><code>{}</code></pre>").format(Markup(highlight(source, lexer, formatter).rstrip("\n")))
+    html = highlight(source, lexer, HtmlFormatter(nowrap=True, classprefix="tok-")).rstrip("\n")
+    return Markup("<pre><code>{}</code></pre>").format(Markup(UNCOLOURED.sub(r"\1", html)))
 
 
 def _has_magic(source: str) -> bool:
@@ -132,6 +135,7 @@ class _Renderer(mistune.HTMLRenderer):
         return f'{text} <span class="avrec-address">{escape(url)}</span>'
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
+        text = MARK.sub("", text)  # a formula is markup, which an attribute cannot hold
         name = url.removeprefix("attachment:")
         for kind, data in self.attachments.get(name, {}).items():
             return f'<img alt="{escape(text)}" src="data:{escape(kind)};base64,{escape(data)}">'

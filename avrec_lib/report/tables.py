@@ -59,7 +59,7 @@ def table_html(
             return with_interval(*(row[part] for part in merged[name]), places)  # type: ignore[call-arg]
         if name in translate and isinstance(row[name], str):
             return both(row[name], only_current=only_current)
-        return cell_text(row[name], places)
+        return cell_text(row[name], places, only_current)
 
     def tag(kind: str, name: str, content: Markup | str) -> Markup:
         if name not in of_numbers:
@@ -82,13 +82,13 @@ def table_html(
     ).format(head, body, more)
 
 
-def cell_text(value: Any, digits: int = 3) -> Markup | str:
+def cell_text(value: Any, digits: int = 3, only_current: bool = False) -> Markup | str:
     """One cell as text: numbers by `number`, times without microseconds, lists joined, null as a dash."""
     match value:
         case None:
             return NOTHING
         case bool():
-            return both("yes" if value else "no")
+            return both("yes" if value else "no", only_current=only_current)
         case int() | float():
             return number(value, digits)
         case datetime.datetime():

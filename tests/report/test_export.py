@@ -165,6 +165,20 @@ def test_a_huge_print_does_not_make_a_huge_page(make_run):
     assert len(page_of(make_run(code("a", flood)))) < 60_000
 
 
+def test_a_huge_table_stays_in_the_notebook(make_run):
+    page = page_of(make_run(code("a", displayed(text_html="<table>" + "<tr><td>x</td></tr>" * 50_000 + "</table>"))))
+    assert "too large for a report" in page
+    assert len(page) < 60_000
+
+
+def test_a_formula_cannot_break_out_of_an_attribute(make_run):
+    picture = '![$\\text{" onerror=hack() "}$](data:image/png;base64,AAAA)'
+    forged = '$\\text{" onerror=hack() "}$ <b title="\ue0100\ue011">x</b>'
+    page = page_of(make_run(code("a", displayed(text_markdown=f"{picture}\n\n{forged}"))))
+    assert "<math" in page
+    assert not re.search(r"<(img|b)[^>]*onerror", page)
+
+
 def test_a_widget_leaves_a_line_that_says_where_it_lives(make_run):
     view = {"model_id": "1"}
     page = page_of(

@@ -96,6 +96,12 @@ def test_a_histogram_of_nothing_is_an_empty_figure():
     assert len(report.histogram(empty, "a", x_label="a").data) == 0
 
 
+def test_a_histogram_of_times_says_what_to_do_instead():
+    table = pl.DataFrame({"day": [datetime.date(2020, 1, 1)]})
+    with pytest.raises(UsageError, match=r"needs numbers; 'day' holds Date.*Count it by day"):
+        report.histogram(table, "day", x_label="day")
+
+
 def test_the_gini_of_equal_shares_is_zero_and_of_one_owner_of_four_is_three_quarters():
     def legend(values):
         table = pl.DataFrame({"plays": values})
@@ -168,6 +174,11 @@ def test_a_long_table_says_how_many_rows_it_leaves_out():
     html = table_html(pl.DataFrame({"n": range(30)}), limit=20)
     assert html.count("<tr>") == 21
     assert "… 10 more rows" in html
+
+
+def test_yes_and_no_show_one_language_by_hand():
+    html = table_html(pl.DataFrame({"seen": [True]}), only_current=True)
+    assert '<span lang="zh" hidden>是</span>' in html
 
 
 def test_cells_are_escaped_and_nulls_are_dashes():
