@@ -76,7 +76,8 @@ def line_of(outcome: Outcome) -> str:
         parts.append(in_words(record.seconds))
     if record.peak_memory_mb and not outcome.reused:
         parts.append(say("peak {memory} MiB", memory=f"{record.peak_memory_mb:,.0f}"))
-    parts.append(result_words(record))
+    if outcome.ok:
+        parts.append(result_words(record))
     lines = [f"{name}: {', '.join(filter(None, parts))}"]
     if record.error:
         error = record.error
