@@ -58,7 +58,8 @@ class Kernel:
     @property
     def last_words(self) -> str:
         """The end of what the process itself wrote, outside any cell: a crash in native code says why here."""
-        lines = (self.folder / "log").read_text("utf-8", errors="replace").splitlines()
+        log = self.folder / "log"
+        lines = log.read_text("utf-8", errors="replace").splitlines() if log.is_file() else []
         return "\n".join(line for line in lines if not line.startswith("Extension modules:"))[-4000:].strip()
 
     def cause_of_death(self, exit_code: int | None) -> str:
