@@ -21,9 +21,12 @@ COLOUR_BAR = {"thickness": 12, "outlinewidth": 0, "title": {"font": {"size": 12}
 
 def line_chart(
     table: pl.DataFrame, x: str, y: str, *, x_label: str, y_label: str, by: str | None = None,
-    low: str | None = None, high: str | None = None, log_x: bool = False, log_y: bool = False,
+    low: str | None = None, high: str | None = None, log_x: bool = False, log_y: bool = False, as_share: bool = False,
 ) -> go.Figure:  # fmt: skip
-    """`y` along `x`, a line for each value of `by`; `low` and `high` (columns) draw a band around it."""
+    """`y` along `x`, a line for each value of `by`; `low` and `high` (columns) draw a band around it.
+
+    `as_share` reads `y` as a share: percent on its axis, which starts at zero.
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -42,23 +45,27 @@ def line_chart(
             line={"color": colour, "width": 2, "dash": DASHES[place]},
             marker={"symbol": SYMBOLS[place], "size": 7},
         )  # fmt: skip
+    if as_share:
+        figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     return finish(figure, table, x, y, x_label=x_label, y_label=y_label, log_x=log_x, log_y=log_y)
 
 
 def bar_chart(
     table: pl.DataFrame, x: str, y: str, *, x_label: str, y_label: str, by: str | None = None,
     low: str | None = None, high: str | None = None, horizontal: bool = False, log_y: bool = False,
+    as_share: bool = False,
 ) -> go.Figure:  # fmt: skip
     """A bar of length `y` for each `x`, in the table's order; groups by `by`; whiskers from `low` to `high`.
 
-    `horizontal` lays the bars down for long names, first row on top; `x_label` still names `x`.
+    Bars stand side by side whatever numbers they have for `x`: give every bin a row, the empty too. `horizontal` lays
+    them down for long names, first row on top; `x_label` still names `x`. `as_share` shows `y` in percent.
     """
     import plotly.graph_objects as go
 
     check_points(table.height)
     figure = go.Figure()
     for name, rows, place in series_of(table, by, x, y, low, high):
-        ends = column_values(rows[y])
+        ends, places = column_values(rows[y]), _bar_places(rows[x])
         whiskers = None
         if low and high:
             whiskers = {
@@ -66,17 +73,29 @@ def bar_chart(
                 "arrayminus": column_values(rows[y] - rows[low]), "thickness": 1.5, "width": 4,
             }  # fmt: skip
         figure.add_bar(
-            x=ends if horizontal else column_values(rows[x]), y=column_values(rows[x]) if horizontal else ends,
+            x=ends if horizontal else places, y=places if horizontal else ends,
             orientation="h" if horizontal else "v", name=name, showlegend=by is not None,
             marker={"color": PALETTE[place], "pattern": {"shape": PATTERNS[place], "solidity": 0.3}},
             **{"error_x" if horizontal else "error_y": whiskers},
         )  # fmt: skip
-    if not horizontal:
-        return finish(figure, table, x, y, x_label=x_label, y_label=y_label, log_y=log_y)
-    figure.update_layout(height=max(220, 90 + 28 * table.height))
-    figure.update_xaxes(showgrid=True)
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    return finish(figure, table, y, x, x_label=y_label, y_label=x_label, log_x=log_y)
+    along, across = ("y", "x") if horizontal else ("x", "y")
+    if horizontal:
+        figure.update_layout(height=max(220, 90 + 28 * table.height))
+        finish(figure, table, y, x, x_label=y_label, y_label=x_label, log_x=log_y)
+    else:
+        finish(figure, table, x, y, x_label=x_label, y_label=y_label, log_y=log_y)
+    figure.update_layout({f"{across}axis": {"showgrid": True, "tickformat": ".0%" if as_share else None}})
+    if not table.schema[x].is_temporal():
+        figure.update_layout({f"{along}axis": {"type": "category", "showgrid": False}})
+    if horizontal:
+        figure.update_yaxes(autorange="reversed")
+    return figure
+
+
+def _bar_places(column: pl.Series) -> list[str]:
+    if column.dtype.is_float():
+        return [f"{value:.4g}" for value in column.fill_null(float("nan"))]
+    return [str(value) for value in column_values(column)]
 
 
 def scatter(
@@ -120,6 +139,7 @@ def heatmap(
         coloraxis={"colorscale": SEQUENTIAL, "colorbar": COLOUR_BAR},
         height=max(280, min(720, 110 + 26 * len(cells))),
     )
-    figure.update_yaxes(autorange="reversed", showgrid=False)
+    whole = table.schema[y].is_integer()
+    figure.update_yaxes(autorange="reversed", showgrid=False, dtick=1 if whole and len(cells) <= 31 else None)
     labels = {"coloraxis.colorbar.title.text": value_label}
     return finish(figure, table, x, y, x_label=x_label, y_label=y_label, labels=labels)

@@ -130,6 +130,35 @@ def test_markup_in_a_name_is_text():
     assert figure.data[0].x[0].startswith("&lt;a href=")
 
 
+def test_bars_are_equally_wide_whatever_numbers_they_stand_for():
+    table = pl.DataFrame({"seconds": [1.0, 10.0, 1000.0], "n": [3, 2, 1]})
+    figure = report.bar_chart(table, "seconds", "n", x_label="s", y_label="n", as_share=True)
+    assert figure.layout.xaxis.type == "category"
+    assert list(figure.data[0].x) == ["1", "10", "1000"]
+    assert figure.layout.yaxis.tickformat == ".0%"
+
+
+def test_lying_bars_have_their_first_row_on_top():
+    figure = report.bar_chart(MODELS, "model", "value", x_label="model", y_label="NDCG", horizontal=True)
+    assert list(figure.data[0].y) == ["Popular", "EASE"]
+    assert figure.layout.yaxis.autorange == "reversed"
+    assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("NDCG", "model")
+
+
+def test_a_heatmap_holds_a_row_for_each_kind_of_y():
+    table = pl.DataFrame({"hour": [0, 1, 0, 1], "day": [1, 1, 2, 2], "n": [1.0, 2.0, 3.0, None]})
+    figure = report.heatmap(table, "hour", "day", "n", x_label="hour", y_label="day", value_label="events")
+    assert [list(row) for row in figure.data[0].z] == [[1.0, 2.0], [3.0, None]]
+    assert figure.layout.coloraxis.colorbar.title.text == "events"
+
+
+def test_a_band_goes_up_one_side_and_back_on_the_other():
+    table = pl.DataFrame({"x": [0, 1], "y": [5, 6], "low": [4, 5], "high": [6, 7]})
+    band, line = report.line_chart(table, "x", "y", x_label="", y_label="", low="low", high="high").data
+    assert (list(band.x), list(band.y)) == ([0, 1, 1, 0], [6, 7, 5, 4])
+    assert list(line.y) == [5, 6]
+
+
 def test_dates_are_shown_as_digits_in_every_language():
     days = pl.DataFrame({"day": [datetime.date(2020, 1, 1), datetime.date(2020, 2, 1)], "n": [1, 2]})
     figure = report.line_chart(days, "day", "n", x_label="day", y_label="events")
