@@ -80,11 +80,12 @@ def paired_difference(
 ) -> pl.DataFrame:
     """B minus A on the same queries: columns metric, k, difference, low, high, n, users, verdict.
 
-    Both tables hold one model each. Pairs are formed on query, metric, k, seed and window; a pair with an undefined
-    side is left out. Raises UsageError when the two share no query.
+    Both tables hold one model each. Pairs are formed on window, query, metric and k; a side with several seeds enters
+    as its mean over them. A pair with an undefined side is left out. Raises UsageError when the two share no query.
     """
-    on = ["seed", "window", "query_id", "user_id", "metric", "k"]
-    pairs = values_a.join(values_b, on=on, suffix="_b", nulls_equal=True, maintain_order="left")
+    on = ["window", "query_id", "user_id", "metric", "k"]
+    over_seeds = [side.group_by(on, maintain_order=True).agg(pl.col("value").mean()) for side in (values_a, values_b)]
+    pairs = over_seeds[0].join(over_seeds[1], on=on, suffix="_b", nulls_equal=True, maintain_order="left")
     if pairs.is_empty():
         raise UsageError("The two sides share no query, so nothing can be paired.")
     differences = pairs.select(*on, model=pl.lit("difference"), value=pl.col("value_b") - pl.col("value"))

@@ -62,6 +62,13 @@ def test_a_small_steady_gain_is_seen_only_when_paired() -> None:
     assert (row["difference"], row["verdict"]) == (pytest.approx(0.01), "better")
 
 
+def test_runs_of_different_seeds_are_paired_and_several_seeds_are_averaged() -> None:
+    old = values_of("old", [0.0, 0.0])
+    new = pl.concat([values_of("new", [1.0, 0.0]), values_of("new", [0.0, 0.0])])
+    new = new.with_columns(seed=pl.Series([1, 1, 2, 2]))
+    assert paired_difference(old, new).select("difference", "n").row(0) == (0.25, 2)
+
+
 def test_two_sides_without_a_common_query_are_refused() -> None:
     with pytest.raises(UsageError):
         paired_difference(values_of("a", [1.0]), values_of("b", [1.0]).with_columns(query_id=pl.lit("other")))
