@@ -130,14 +130,14 @@ def _applies(entry: Requirement, extra: str = "") -> bool:
 
 def processors() -> Check:
     """The processors that this process may use."""
-    from avrec_lib.report.kernel import cores
+    from avrec_lib.runs.kernel import cores
 
     return Check(say("Processors"), "ok", str(cores()))
 
 
 def memory() -> Check:
     """The machine's memory, or its container's when that is less."""
-    from avrec_lib.report.kernel import memory_limit
+    from avrec_lib.runs.kernel import memory_limit
 
     found = f"{memory_limit() / 1024:.1f} GiB"
     if memory_limit() >= COMFORTABLE_MEMORY:

@@ -73,7 +73,7 @@ def test_what_is_installed_here_agrees():
 
 @pytest.mark.parametrize(("memory", "state"), [(512.0, "missing"), (64_000.0, "ok")])
 def test_little_memory_is_told(monkeypatch: pytest.MonkeyPatch, memory: float, state: str):
-    monkeypatch.setattr("avrec_lib.report.kernel.memory_limit", lambda: memory)
+    monkeypatch.setattr("avrec_lib.runs.kernel.memory_limit", lambda: memory)
     assert doctor.memory().state == state
 
 

@@ -70,7 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _global_options_first(words: list[str]) -> list[str]:
     """--debug and --lang may stand anywhere: people add them at the end of a line that they repeat."""
-    first, rest = [], []
+    first: list[str] = []
+    rest: list[str] = []
     end = words.index("--") if "--" in words else len(words)
     position = 0
     while position < end:

@@ -13,9 +13,9 @@ from avrec_lib.strings import say
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from avrec_lib.report.queue import Outcome
     from avrec_lib.report.run_record import RunRecord
-    from avrec_lib.report.runner import Event
+    from avrec_lib.runs.queue import Outcome
+    from avrec_lib.runs.runner import Event
 
 
 class RunConsole:

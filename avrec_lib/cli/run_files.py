@@ -52,7 +52,7 @@ def clean(
     everything: Annotated[bool, typer.Option("--all", help="Every run and artefact, the newest too.")] = False,
 ) -> None:
     """List (with --yes: remove) failed and older runs, artefacts that no run refers to, and unfinished files."""
-    from avrec_lib.report.cleaning import find_leftovers, remove
+    from avrec_lib.runs.cleaning import find_leftovers, remove
 
     found = find_leftovers(everything)
     for leftover in found:

@@ -37,9 +37,9 @@ def add_to(app: typer.Typer) -> None:
 def list_notebooks(as_json: Json = False) -> None:
     """Notebooks with the question each answers, the suites it is in, and how its newest run ended."""
     from avrec_lib.errors import AvrecError
-    from avrec_lib.report.notebook import notebook_paths, read_notebook
     from avrec_lib.report.run_record import RunRecord, run_folders
-    from avrec_lib.report.suites import read_suites
+    from avrec_lib.runs.notebook import notebook_paths, read_notebook
+    from avrec_lib.runs.suites import read_suites
 
     suites = read_suites()
     rows = []
@@ -77,7 +77,7 @@ def show_parameters(
     notebook: Annotated[str, typer.Argument(help="Name, number or path of a notebook.")], as_json: Json = False
 ) -> None:
     """The parameters of a notebook: type, default, what each is for, and the sizes of its profiles."""
-    from avrec_lib.report.notebook import PROFILES, find_notebook
+    from avrec_lib.runs.notebook import PROFILES, find_notebook
 
     found = find_notebook(notebook)
     sizes = {profile: found.sizes(profile) for profile in PROFILES}
@@ -136,9 +136,9 @@ def _run(
     as_json: bool,
 ) -> int:
     from avrec_lib.cli.run_console import RunConsole, summary
-    from avrec_lib.report.plan import make_plan
-    from avrec_lib.report.queue import run_plan
-    from avrec_lib.report.runner import stopping_on_terminate
+    from avrec_lib.runs.plan import make_plan
+    from avrec_lib.runs.queue import run_plan
+    from avrec_lib.runs.runner import stopping_on_terminate
 
     plan = make_plan(names, values or (), profile)
     with stopping_on_terminate(), RunConsole(to_stderr=as_json) as console:

@@ -70,11 +70,13 @@ def _wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> No
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_run_all_cells_by_hand(name: str, lab: tuple[str, Path], browser: Browser, tmp_path: Path) -> None:
     address, home = lab
-    page = browser.new_page(viewport={"width": 1400, "height": 12000})  # tall: JupyterLab draws only what is in view
+    page = browser.new_page(viewport={"width": 1400, "height": 9000})  # tall: JupyterLab draws only what is in view
     try:
         page.goto(address.replace("NOTEBOOK", f"{name}.ipynb"))
-        page.get_by_role("menuitem", name="Run", exact=True).click(timeout=60_000)
-        page.locator(".lm-Menu-item", has_text="Run All Cells").first.click()
+        expect(page.locator(".jp-CodeCell").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("button", name="Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.locator("li[data-command='runmenu:run-all']").click()
         saved = _saved_when_done(page, home / "notebooks" / f"{name}.ipynb")
         cells = [cell for cell in saved["cells"] if cell["cell_type"] == "code"]
         errors = [out for cell in cells for out in cell["outputs"] if out["output_type"] == "error"]

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from avrec_lib.report.kernel import SLOW_MODULE, Kernel, MemoryWatch
 from avrec_lib.report.run_record import CellRecord
+from avrec_lib.runs.kernel import SLOW_MODULE, Kernel, MemoryWatch
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -16,8 +16,8 @@ from typing import Any
 from avrec_lib import __version__
 from avrec_lib.errors import AvrecError
 from avrec_lib.paths import data_folder, notebooks_folder
-from avrec_lib.report.plan import Job
 from avrec_lib.report.run_record import Parameter, RunRecord, run_folders
+from avrec_lib.runs.plan import Job
 
 PACKAGE = Path(__file__).resolve().parent.parent
 PACKAGES = (

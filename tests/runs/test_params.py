@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from avrec_lib.errors import UsageError
-from avrec_lib.report.params import accept, convert, read_parameters, split_words
+from avrec_lib.runs.params import accept, convert, read_parameters, split_words
 
 CELL = """
 from typing import Literal

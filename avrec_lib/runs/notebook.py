@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.paths import notebooks_folder
-from avrec_lib.report.params import ParameterSpec, accept, read_parameters, unknown_parameter
+from avrec_lib.runs.params import ParameterSpec, accept, read_parameters, unknown_parameter
 from avrec_lib.strings import say
 
 Profile = Literal["smoke", "standard", "full"]

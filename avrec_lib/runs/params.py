@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from avrec_lib.errors import UsageError, nearest
-from avrec_lib.report.param_types import SUPPORTED, ParameterType, check_value, from_text, parse_type
+from avrec_lib.runs.param_types import SUPPORTED, ParameterType, check_value, from_text, parse_type
 from avrec_lib.strings import say
 
 # The word must end the name: `hf_token` is a secret, `token_limit` and `max_tokens` are sizes.

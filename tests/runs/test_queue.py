@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from avrec_lib.report import provenance
-from avrec_lib.report.cleaning import find_leftovers, remove
-from avrec_lib.report.plan import make_plan
-from avrec_lib.report.queue import Outcome, run_plan
 from avrec_lib.report.run_record import RunRecord, run_folders
+from avrec_lib.runs import provenance
+from avrec_lib.runs.cleaning import find_leftovers, remove
+from avrec_lib.runs.plan import make_plan
+from avrec_lib.runs.queue import Outcome, run_plan
 
 CHAIN = """
 chain:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from avrec_lib.errors import UsageError, unknown_name
-from avrec_lib.report.notebook import PROFILES, Notebook, Profile, find_notebook, notebook_paths
-from avrec_lib.report.params import accept, convert, split_words, unknown_parameter
 from avrec_lib.report.run_record import Parameter
-from avrec_lib.report.suites import RUN_OF, SUITES_FILE, Suite, SuiteEntry, read_suites
+from avrec_lib.runs.notebook import PROFILES, Notebook, Profile, find_notebook, notebook_paths
+from avrec_lib.runs.params import accept, convert, split_words, unknown_parameter
+from avrec_lib.runs.suites import RUN_OF, SUITES_FILE, Suite, SuiteEntry, read_suites
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from avrec_lib.errors import RunError
 from avrec_lib.paths import HOME_VARIABLE, artefacts_folder, home, inside, reports_folder
-from avrec_lib.report import executed, provenance
-from avrec_lib.report.ending import ending
-from avrec_lib.report.engine import Watcher, import_quickly, run_cells
-from avrec_lib.report.kernel import Kernel, start_kernel, thread_limits
-from avrec_lib.report.plan import Job
 from avrec_lib.report.recording import NOTES, PROFILE_VARIABLE, RUN_FOLDER_VARIABLE, RUN_ID_VARIABLE, read_notes
 from avrec_lib.report.run_record import ErrorRecord, RunRecord
+from avrec_lib.runs import executed, provenance
+from avrec_lib.runs.ending import ending
+from avrec_lib.runs.engine import Watcher, import_quickly, run_cells
+from avrec_lib.runs.kernel import Kernel, start_kernel, thread_limits
+from avrec_lib.runs.plan import Job
 from avrec_lib.strings import LANGUAGE_VARIABLE, current_language, say
 
 if TYPE_CHECKING:

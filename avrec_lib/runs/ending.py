@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from avrec_lib import errors
 from avrec_lib.errors import AvrecError
 from avrec_lib.progress import in_words
-from avrec_lib.report.engine import import_quickly, plain
-from avrec_lib.report.executed import EXECUTED
-from avrec_lib.report.kernel import Kernel
 from avrec_lib.report.run_record import ErrorRecord, Status
+from avrec_lib.runs.engine import import_quickly, plain
+from avrec_lib.runs.executed import EXECUTED
+from avrec_lib.runs.kernel import Kernel
 from avrec_lib.strings import say
 
 if TYPE_CHECKING:

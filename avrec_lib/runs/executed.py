@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avrec_lib.paths import replacing
-from avrec_lib.report.plan import Job
+from avrec_lib.runs.plan import Job
 from avrec_lib.strings import say
 
 if TYPE_CHECKING:

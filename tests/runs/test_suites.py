@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from avrec_lib.errors import UsageError
-from avrec_lib.report.notebook import find_notebook, read_notebook
-from avrec_lib.report.plan import make_plan
-from avrec_lib.report.suites import read_suites
+from avrec_lib.runs.notebook import find_notebook, read_notebook
+from avrec_lib.runs.plan import make_plan
+from avrec_lib.runs.suites import read_suites
 
 CHAIN = """
 chain:

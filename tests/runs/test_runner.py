@@ -11,11 +11,11 @@ import psutil
 import pytest
 
 from avrec_lib.errors import RunError
-from avrec_lib.report import executed
-from avrec_lib.report.kernel import Kernel, MemoryWatch, memory_limit, thread_limits
-from avrec_lib.report.plan import make_plan
 from avrec_lib.report.run_record import RunRecord
-from avrec_lib.report.runner import Event, new_run_id, run_job
+from avrec_lib.runs import executed
+from avrec_lib.runs.kernel import Kernel, MemoryWatch, memory_limit, thread_limits
+from avrec_lib.runs.plan import make_plan
+from avrec_lib.runs.runner import Event, new_run_id, run_job
 
 
 def run(*words: str, profile: str = "standard", **options: float) -> tuple[Path, RunRecord]:
@@ -172,7 +172,7 @@ def test_the_cause_of_death_is_memory_when_it_was_short_or_the_system_killed(
 
 def test_kernels_that_run_at_once_share_the_cores(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.setattr("avrec_lib.report.kernel.cores", lambda: 8)
+    monkeypatch.setattr("avrec_lib.runs.kernel.cores", lambda: 8)
     assert thread_limits(1) == {}
     limits = thread_limits(4)
     assert limits["POLARS_MAX_THREADS"] == "2" and "OMP_NUM_THREADS" not in limits
