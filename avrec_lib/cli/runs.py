@@ -20,6 +20,7 @@ Resume = Annotated[
     bool, typer.Option(help="Keep runs that succeeded with the same notebook, parameters, data and code.")
 ]
 Timeout = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="The most that one cell may take.")]
+Inline = Annotated[bool, typer.Option("--inline", help="Write report-inline.html too: one file, to be mailed.")]
 Json = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
 
 QUICK_START = "quick-start"
@@ -108,10 +109,11 @@ def run(
     jobs: Jobs = 1,
     resume: Resume = False,
     timeout: Timeout = None,
+    inline: Inline = False,
     as_json: Json = False,
 ) -> int:
     """Run notebooks and suites, each to a report of its own, and rebuild the index."""
-    return _run(names, values, profile, jobs, resume, timeout, as_json)
+    return _run(names, values, profile, jobs, resume, timeout, inline, as_json)
 
 
 def report(
@@ -120,10 +122,11 @@ def report(
     jobs: Jobs = 1,
     resume: Resume = False,
     timeout: Timeout = None,
+    inline: Inline = False,
     as_json: Json = False,
 ) -> int:
     """Run the quick-start suite and print where the index of the reports lies."""
-    return _run([QUICK_START], values, profile, jobs, resume, timeout, as_json)
+    return _run([QUICK_START], values, profile, jobs, resume, timeout, inline, as_json)
 
 
 def _run(
@@ -133,9 +136,11 @@ def _run(
     jobs: int,
     resume: bool,
     timeout: float | None,
+    inline: bool,
     as_json: bool,
 ) -> int:
     from avrec_lib.cli.run_console import RunConsole, summary
+    from avrec_lib.report.export import export_report
     from avrec_lib.runs.plan import make_plan
     from avrec_lib.runs.queue import run_plan
     from avrec_lib.runs.runner import stopping_on_terminate
@@ -144,6 +149,9 @@ def _run(
     with stopping_on_terminate(), RunConsole(to_stderr=as_json) as console:
         outcomes = run_plan(plan, console.tell, console.done, parallel=jobs, resume=resume, timeout=timeout)
     index = run_files.rebuild_index()
+    for outcome in outcomes:
+        if inline and outcome.folder is not None:
+            typer.echo(run_files.near(export_report(outcome.folder, inline=True)), err=as_json)
     if as_json:
         typer.echo(json.dumps([summary(outcome) for outcome in outcomes], ensure_ascii=False, indent=1))
     else:

@@ -93,19 +93,6 @@ def sessions(gap_table: pl.DataFrame, longest_gap_minutes: float = 30) -> pl.Dat
     ).drop("session")  # fmt: skip
 
 
-def log_histogram(values: pl.Series, bins_per_decade: int = 5) -> pl.DataFrame:
-    """Columns low, high, count: a histogram of the positive values with bins of equal width in log10."""
-    positive = values.drop_nulls().filter(values.drop_nulls() > 0).to_numpy().astype(float)
-    if not len(positive):
-        return pl.DataFrame(schema={"low": pl.Float64, "high": pl.Float64, "count": pl.Int64})
-    first = np.floor(np.log10(positive.min()) * bins_per_decade)
-    last = max(np.ceil(np.log10(positive.max()) * bins_per_decade), first + 1)
-    edges = 10 ** (np.arange(first, last + 1) / bins_per_decade)
-    edges[-1] = max(edges[-1], positive.max())
-    counts, _ = np.histogram(positive, edges)
-    return pl.DataFrame({"low": edges[:-1], "high": edges[1:], "count": counts})
-
-
 def watch_ratio(events: pl.LazyFrame, items: pl.LazyFrame) -> pl.Series:
     """Watched seconds over the item's duration, for every event that has both."""
     durations = items.filter(pl.col("duration_seconds") > 0).select("item_id", "duration_seconds")

@@ -60,14 +60,6 @@ def test_a_session_ends_after_a_long_silence() -> None:
     assert table.rows() == [("a", 2, 15.0), ("a", 1, 0.0), ("b", 1, 0.0)]
 
 
-def test_bins_of_a_log_histogram_hold_every_positive_value() -> None:
-    values = pl.Series([0.0, None, 1.0, 10.0, 99.0, 100.0, 12345.6])
-    table = explore.log_histogram(values)
-    assert table["count"].sum() == 5
-    assert explore.log_histogram(pl.Series([7.0]))["count"].to_list() == [1]
-    assert explore.log_histogram(pl.Series([0.0])).is_empty()
-
-
 def test_watch_ratio_needs_both_times() -> None:
     events = pl.LazyFrame({"item_id": ["x", "y", "x"], "watch_seconds": [30.0, 5.0, None]})
     items = pl.LazyFrame({"item_id": ["x", "y"], "duration_seconds": [60.0, None]})

@@ -77,10 +77,12 @@ def test_the_same_seed_gives_the_same_results(finished: Path) -> None:
     assert first["fingerprints"] == second["fingerprints"]
 
 
-def test_resume_runs_nothing_twice(finished: Path) -> None:
+def test_resume_runs_nothing_twice_and_inline_leaves_one_file_to_mail(finished: Path) -> None:
     before = len(runs(finished, "00_start_here"))
-    assert avrec(finished, "run", "00", "--profile", "smoke", "--resume").returncode == 0
+    assert avrec(finished, "run", "00", "--profile", "smoke", "--resume", "--inline").returncode == 0
     assert len(runs(finished, "00_start_here")) == before
+    (mail,) = (finished / "reports" / "00_start_here").glob("*/report-inline.html")
+    assert "_assets/" not in mail.read_text("utf-8")
 
 
 def test_two_runs_on_the_same_truth_can_be_paired_and_others_are_refused(finished: Path) -> None:
