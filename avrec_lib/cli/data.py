@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,7 +43,7 @@ def list_data(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for
         _print_entry(facts)
     for facts in own:
         title = say("your own; {source}", source=facts["source"])
-        typer.echo(f"{typer.style(facts['name'], bold=True)} – {title}\n  {_size(facts['counts'])}")
+        typer.echo(f"{typer.style(facts['name'], bold=True)} – {title}\n  {size_in_words(facts['counts'])}")
     typer.echo(say("Get one with: avrec data get NAME. Import your own log with: avrec data import FILE."))
 
 
@@ -57,7 +58,7 @@ def get_data(
     from avrec_lib.data.fetch import get
 
     dataset = get(name, archive.expanduser() if archive else None, force)
-    typer.echo(f"{dataset.name}: {_size(dataset.card.counts)}. {dataset.folder}")
+    typer.echo(f"{dataset.name}: {size_in_words(dataset.card.counts)}. {dataset.folder}")
     for note in dataset.card.notes:
         typer.echo(f"  {say(note)}")
 
@@ -117,12 +118,13 @@ def _print_entry(facts: dict[str, Any]) -> None:
         tested = say("not tested here; follows its documentation")
     size = say("{mb:.1f} MB to download", mb=facts["download_mb"])
     typer.echo(f"{typer.style(facts['name'], bold=True)} – {facts['title']} · {state}")
-    typer.echo(f"  {_size(facts['counts'])} · {size} · {tested}")
+    typer.echo(f"  {size_in_words(facts['counts'])} · {size} · {tested}")
     typer.echo(f"  {say(facts['good_for'])}")
     typer.echo(f"  {say('Licence')}: {say(facts['licence'])}")
 
 
-def _size(counts: dict[str, Any]) -> str:
+def size_in_words(counts: Mapping[str, Any]) -> str:
+    """Users, items and events of a data set in one line."""
     parts = {
         "users": say("{n} users", n=_number(counts.get("users"))),
         "items": say("{n} items", n=_number(counts.get("items"))),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import lzma
 import zlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import BinaryIO
+from functools import partial
+from typing import BinaryIO, TypeVar
 
 import polars as pl
 
@@ -17,6 +19,8 @@ from avrec_lib.data.import_files import open_bytes
 from avrec_lib.data.import_lines import LINE, LONGEST_RECORD, no_lines, split_block
 from avrec_lib.errors import DataError
 
+Result = TypeVar("Result")
+WORKERS = 2
 BLOCK_BYTES = 16 << 20
 ROWS = 500_000  # of a typed file in one batch
 LONGEST_LINE = 256 << 20
@@ -34,43 +38,53 @@ class Batch:
     size: int
 
 
-def read_batches(file: FileFormat) -> Iterator[Batch]:
-    """The rows of `file` in order. The next batch is prepared while the caller works on this one."""
-    batches = _parquet_batches(file) if file.kind == "parquet" else _text_batches(file)
-    with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(next, batches, None)
-        while (batch := following.result()) is not None:
-            following = pool.submit(next, batches, None)
-            yield batch
+def read_batches(file: FileFormat, use: Callable[[Batch], Result], workers: int = WORKERS) -> Iterator[Result]:
+    """What `use` makes of the batches of `file`, in order. Several are split and used at once, in threads."""
+    tasks = _parquet_batches(file) if file.kind == "parquet" else _text_batches(file)
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(lambda made: use(made()), task))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _parquet_batches(file: FileFormat) -> Iterator[Batch]:
+def _parquet_batches(file: FileFormat) -> Iterator[Callable[[], Batch]]:
     try:
         lazy = pl.scan_parquet(file.path)
         total = lazy.select(pl.len()).collect().item()
         names = dict(zip(lazy.collect_schema().names(), file.columns, strict=True))
         share = file.path.stat().st_size / max(total, 1)
         for rows in lazy.rename(names).with_row_index(LINE, 1).collect_batches(maintain_order=True, chunk_size=ROWS):
-            yield Batch(rows.with_columns(pl.col(LINE).cast(pl.Int64)), no_lines(), int(share * rows.height))
+            rows = rows.with_columns(pl.col(LINE).cast(pl.Int64))
+            yield partial(Batch, rows, no_lines(), int(share * rows.height))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError("{file} cannot be read: {error}.", file=file.path, error=str(error).splitlines()[0]) from error
 
 
-def _text_batches(file: FileFormat) -> Iterator[Batch]:
+def _text_batches(file: FileFormat) -> Iterator[Callable[[], Batch]]:
     line, read = 1, 0
     with open_bytes(file.path) as (stream, raw):
         for block in whole_lines(stream, file):
-            count = block.count(b"\n")
             if line == 1 and file.header and file.kind == "delimited":
-                cut = block.index(b"\n") + 1
-                block, line, count = block[cut:], 2, count - 1
+                block, line = block[block.index(b"\n") + 1 :], 2
                 if not block:
                     continue
-            rows, broken = split_block(block, count, file)
-            # Blank lines are no rows; their numbers are kept by the lines after them.
-            broken = broken.filter(pl.col("source_text").str.strip_chars() != "")
-            yield Batch(_moved(rows, line), _moved(broken, line), raw.tell() - read)
+            count = block.count(b"\n")
+            yield partial(_split, block, count, line, raw.tell() - read, file)
             line, read = line + count, raw.tell()
+
+
+def _split(block: bytes, count: int, line: int, size: int, file: FileFormat) -> Batch:
+    rows, broken = split_block(block, count, file)
+    # Blank lines are no rows; their numbers are kept by the lines after them.
+    broken = broken.filter(pl.col("source_text").str.strip_chars() != "")
+    return Batch(_moved(rows, line), _moved(broken, line), size)
 
 
 def _moved(frame: pl.DataFrame, first: int) -> pl.DataFrame:
@@ -107,13 +121,13 @@ def whole_lines(stream: BinaryIO, file: FileFormat, block_bytes: int = BLOCK_BYT
 
 def _before_open_quote(text: bytes, cut: int) -> int:
     """`cut`, or the start of the last line before it that opens a quote and does not close it."""
-    if text.count(b'"', 0, cut) % 2 == 0:
-        return cut
     end = cut
     for _ in range(LONGEST_RECORD):
         start = text.rfind(b"\n", 0, max(end - 1, 0)) + 1
         if text.count(b'"', start, end) % 2:
-            return start or cut
+            # The line opens a quote or closes one: all the quotes before it tell which.
+            opens = text.count(b'"', 0, start) % 2 == 0
+            return start or cut if opens else cut
         end = start
     return cut
 

@@ -12,6 +12,7 @@ from typing import Literal
 from avrec_lib.errors import DataError
 
 Kind = Literal["delimited", "jsonl", "parquet"]
+FEW = 3
 SEPARATORS = (",", "\t", ";", "|", "::", " ")
 RESERVED = ("rejected_reason", "source_file", "source_line", "source_text", "row_hash")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -42,9 +43,10 @@ def sniff_delimited(path: Path, lines: Sequence[str], given: str | None, encodin
     backslash = any(re.search(r'\\"[^' + re.escape(separator[0]) + "]", line) for line in with_quotes)
     quoted = separator == "," or _all_quoted_somewhere(with_quotes, separator)
     if with_quotes and not backslash:
-        good_plain = sum(line.count(separator) + 1 == plain_width for line in with_quotes)
-        good_quoted = sum(len(row) == width for row in _strict_rows(with_quotes, separator))
-        quoted = good_quoted > good_plain or (quoted and good_quoted == good_plain)
+        plain = sum(line.count(separator) + 1 == plain_width for line in with_quotes)
+        strict = sum(len(row) == width for row in _strict_rows(with_quotes, separator))
+        # A few broken lines are no proof that quotes mean nothing.
+        quoted = strict > plain or (quoted and plain - strict <= max(FEW, len(with_quotes) // 2))
     first = next(csv.reader([lines[0]], delimiter=one_byte(separator), quotechar='"')) if quoted else None
     first = [cell.strip() for cell in (first if first and len(separator) == 1 else lines[0].split(separator))]
     rest = [line.split(separator) for line in some[1:]] if not quoted else quoted_rows[1:]

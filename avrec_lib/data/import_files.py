@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from avrec_lib.data.import_dialect import FileFormat, sniff_delimited, unlike
 from avrec_lib.errors import DataError, UsageError, nearest
 
 SUFFIXES = ("csv", "tsv", "txt", "dat", "data", "inter", "log", "json", "jsonl", "ndjson", "parquet", "pq")
-PACKED = {b"\x1f\x8b": gzip.GzipFile, b"BZh": bz2.BZ2File, b"\xfd7zXZ": lzma.LZMAFile}
+PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 SAMPLE_BYTES = 1 << 20
 PLACES = 8  # where in a plain file the sample is taken
 
@@ -50,7 +50,8 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
 
 def _is_data(path: Path) -> bool:
     hidden = any(part.startswith((".", "_")) for part in path.parts)
-    return not hidden and any(suffix.lstrip(".").lower() in SUFFIXES for suffix in path.suffixes[-2:])
+    prose = re.search(r"readme|licen[cs]e", path.name.lower())
+    return not hidden and not prose and any(suffix.lstrip(".").lower() in SUFFIXES for suffix in path.suffixes[-2:])
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
@@ -67,8 +68,8 @@ def open_bytes(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
         if unpack is None:
             yield raw, raw
         else:
-            with unpack(raw) as unpacked:
-                yield cast(BinaryIO, unpacked), raw
+            with cast(Any, unpack)(raw) as unpacked:
+                yield unpacked, raw
 
 
 def sniff(path: Path, separator: str | None = None, encoding: str | None = None) -> FileFormat | None:
@@ -82,7 +83,7 @@ def sniff(path: Path, separator: str | None = None, encoding: str | None = None)
         return FileFormat(path, "parquet", unlike(pl.scan_parquet(path).collect_schema().names()))
     encoding = encoding or guess_encoding(sample, path)
     text = decode(sample, encoding, path)
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
     if not lines:
         return None
     if lines[0].lstrip().startswith(("{", "[")):

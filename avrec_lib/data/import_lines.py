@@ -35,12 +35,9 @@ def split_block(block: bytes, count: int, file: FileFormat) -> tuple[pl.DataFram
     if file.encoding != "utf-8" and NO_LETTER in block:
         return _split_by_line(block, file)
     try:
-        if not quoted:
-            fields = _scan(block, file, quoted=False)
-            widest = fields[:, -1].null_count() == fields.height
-            narrow = fields[:, -2].null_count() and block.count(_separator(file)) != count * (len(file.columns) - 1)
-            if fields.height == count and widest and not narrow:
-                return _named(fields[:, :-1].with_row_index(LINE), file), no_lines()
+        fields = _scan(block, file, quoted)
+        if fields.height == count and _all_whole(fields, block, count, file, quoted):
+            return _named(fields[:, :-1].with_row_index(LINE), file), no_lines()
         fields = _scan(block.replace(b"\n", f"{one_byte(file.separator)}{END}\n".encode()), file, quoted)
     except ERRORS:
         return _split_by_line(block, file)
@@ -57,8 +54,13 @@ def split_block(block: bytes, count: int, file: FileFormat) -> tuple[pl.DataFram
     return _named(fields.filter(whole)[:, :-1], file), broken
 
 
-def _separator(file: FileFormat) -> bytes:
-    return one_byte(file.separator).encode()
+def _all_whole(fields: pl.DataFrame, block: bytes, count: int, file: FileFormat, quoted: bool) -> bool:
+    """Whether no line has a field too many, and none too few: a null in the last column may be an absent one."""
+    if fields[:, -1].null_count() < fields.height:
+        return False
+    if not fields[:, -2].null_count():
+        return True
+    return not quoted and block.count(one_byte(file.separator).encode()) == count * (len(file.columns) - 1)
 
 
 def _scan(block: bytes, file: FileFormat, quoted: bool) -> pl.DataFrame:
@@ -139,7 +141,7 @@ def one_record(text: str, file: FileFormat) -> list[str] | None:
         row = text.split(one_byte(file.separator))
         return row if len(row) == len(file.columns) else None
     try:
-        rows = list(csv.reader(text.splitlines(keepends=True), delimiter=one_byte(file.separator), strict=True))
+        rows = list(csv.reader([text], delimiter=one_byte(file.separator), strict=True))
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 and len(rows[0]) == len(file.columns) else None

@@ -13,7 +13,7 @@ from avrec_lib.data.dataset import row_hash
 from avrec_lib.data.event_words import EVENT_TYPE, VOCABULARY, events_of, known_words
 from avrec_lib.data.import_lines import LINE
 from avrec_lib.data.import_times import TimeReading, detect_times, read_times
-from avrec_lib.data.import_values import SCALES, as_text, examples, ids, numbers, unit_of, unread
+from avrec_lib.data.import_values import SCALES, as_text, examples, ids, in_seconds, numbers, unit_of, unread
 from avrec_lib.data.mapping import Match
 from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError, nearest
@@ -160,7 +160,7 @@ def _converted(ours: str, values: pl.Series, plan: EventPlan, wrong: list[tuple[
     if ours not in ("value", "watch_seconds", "position", "propensity"):
         text = values.cast(pl.String)
         return text.set(text == "", None)
-    read = numbers(values) * plan.scales.get(ours, 1.0)
+    read = in_seconds(numbers(values), plan.scales.get(ours, 1.0))
     if read.null_count() > values.null_count():
         wrong.append((f"unreadable {ours}", unread(values, read)))
     wrong.append((f"unreadable {ours}", read.is_infinite()))

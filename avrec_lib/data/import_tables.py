@@ -14,7 +14,7 @@ from avrec_lib.data.import_blocks import read_batches
 from avrec_lib.data.import_dialect import FileFormat
 from avrec_lib.data.import_rows import REASON, UNREADABLE_LINE
 from avrec_lib.data.import_times import detect_times, read_times
-from avrec_lib.data.import_values import NO_NUMBER, SCALES, as_text, ids, numbers, unit_of, unread
+from avrec_lib.data.import_values import NO_NUMBER, SCALES, as_text, ids, in_seconds, numbers, unit_of, unread
 from avrec_lib.data.mapping import TYPES, Match
 from avrec_lib.data.note import Note
 from avrec_lib.schema import TIME
@@ -35,7 +35,7 @@ class ReadTable:
 
 def read_table(files: Sequence[FileFormat], matches: Mapping[str, Match], table: Table) -> ReadTable:
     """The rows of `files` as items or users; of rows with the same id the first is kept."""
-    batches = [(file.path.name, batch) for file in files for batch in read_batches(file)]
+    batches = [(file.path.name, batch) for file in files for batch in read_batches(file, lambda batch: batch)]
     source = pl.concat(
         [as_text(batch.rows).with_columns(pl.lit(name).alias("source_file")) for name, batch in batches], how="diagonal"
     )
@@ -72,7 +72,7 @@ def _convert(ours: str, match: Match, source: pl.DataFrame) -> tuple[pl.Series, 
         return _times(values, match)
     if TYPES[ours].is_numeric():
         scale = unit_of(match, source) if ours == "duration_seconds" else 1.0
-        read = numbers(values) * scale
+        read = in_seconds(numbers(values), scale)
         read = read.set((read < 0).fill_null(value=False), None)
         note = SCALES[scale] if ours == "duration_seconds" else None
         return read.cast(TYPES[ours], strict=False), note, int(unread(values, read).sum())

@@ -31,7 +31,7 @@ OTHER_FORMATS = (
 )  # fmt: skip
 FIXED = {"%Y%m%d": 8, "%Y%m%d%H%M%S": 14}
 SWAPPED = {"%m/%d": "%d/%m", "%d/%m": "%m/%d"}
-SECONDS = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+COMMON = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(?:\.(\d{3}|\d{6}|\d{9}))?(Z|\+00:00|\+0000| UTC)?")
 
 
 @dataclass(frozen=True)
@@ -190,14 +190,10 @@ def _epoch_times(values: pl.Series, unit: str) -> pl.Series:
 
 
 def _common_times(text: pl.Series) -> pl.Series:
-    """ISO times with seconds, UTC or without zone, in a third of the time a general parser takes."""
-    head, rest = text.str.slice(0, 19), text.str.slice(19)
-    middle = "T" if str(text.first(ignore_nulls=True))[10:11] == "T" else " "
-    seconds = head.str.to_datetime(f"%Y-%m-%d{middle}%H:%M:%S", strict=False, time_unit="us")
-    rest = rest.str.strip_suffix("Z")
-    if (rest.is_null() | (rest == "")).all():
-        return seconds.dt.replace_time_zone("UTC")
-    fraction = rest.cast(pl.Float64, strict=False).set(~rest.str.starts_with("."), None)
-    fraction = fraction.set((rest == "").fill_null(value=False), 0.0)
-    fraction = (fraction.set(~fraction.is_between(0, 1, closed="left"), None) * 1_000_000).round().cast(pl.Int64)
-    return (seconds.cast(pl.Int64) + fraction).cast(TIME)
+    """Times shaped like the first one, five times as fast as by a general format; null for another shape."""
+    shape = COMMON.fullmatch(str(text.first(ignore_nulls=True)))
+    if shape is None:
+        return pl.Series(text.name, [None], dtype=TIME).new_from_index(0, len(text))
+    middle, digits, zone = shape.groups(default="")
+    form = f"%Y-%m-%d{middle}%H:%M:%S" + (f".%{len(digits)}f" if digits else "") + zone
+    return text.str.to_datetime(form, strict=False, time_unit="us", cache=False).dt.replace_time_zone("UTC")

@@ -16,7 +16,16 @@ from avrec_lib.data.dataset import Dataset, write_card
 from avrec_lib.data.import_blocks import read_batches
 from avrec_lib.data.import_lines import LINE
 from avrec_lib.data.import_plan import ImportPlan, Request, plan_import
-from avrec_lib.data.import_rows import DUPLICATE, HASH, REASON, REST, UNREADABLE_LINE, reason_in_words, to_events
+from avrec_lib.data.import_rows import (
+    DUPLICATE,
+    HASH,
+    REASON,
+    REASONS,
+    REST,
+    UNREADABLE_LINE,
+    reason_in_words,
+    to_events,
+)
 from avrec_lib.data.import_tables import read_table
 from avrec_lib.data.note import Note
 from avrec_lib.data.spool import Spool, drop_repeats
@@ -86,7 +95,7 @@ def run_import(plan: ImportPlan) -> ImportSummary:
         )  # fmt: skip
         write_card(beside, card)
     return ImportSummary(
-        Dataset(plan.folder, card), rows, dict(counts.most_common()),
+        Dataset(plan.folder, card), rows, _in_order(counts),
         {table: lost for table, (lost, _) in others.items()}, notes, time.monotonic() - started,
     )  # fmt: skip
 
@@ -97,8 +106,7 @@ def _sort_out(plan: ImportPlan, scratch: Path) -> tuple[Spool, Spool, Counter[st
     files = plan.tables["events"].files
     with meter(say("Reading"), sum(file.path.stat().st_size for file in files), say("bytes")) as shown:
         for number, file in enumerate(files):
-            for batch in read_batches(file):
-                good, bad = to_events(batch.rows, plan.events)
+            for good, bad, batch in read_batches(file, lambda batch: (*to_events(batch.rows, plan.events), batch)):
                 events.add(good.with_columns(pl.lit(number, pl.UInt16).alias(FILE)))
                 broken = batch.broken.with_columns(pl.lit(UNREADABLE_LINE).alias(REASON))
                 for frame in (broken, bad):
@@ -116,7 +124,7 @@ def _in_shape(frame: pl.DataFrame, plan: ImportPlan, file: str) -> pl.DataFrame:
     shape = {REASON: pl.String, FILE: pl.String, LINE: pl.Int64, TEXT: pl.String}
     shape |= dict.fromkeys(plan.tables["events"].files[0].columns, pl.String)
     absent = [pl.lit(None, dtype).alias(name) for name, dtype in shape.items() if name not in frame.columns]
-    return frame.with_columns(*absent).with_columns(pl.lit(file).alias(FILE)).select(shape)
+    return frame.with_columns(*absent).with_columns(pl.lit(file).alias(FILE)).select(list(shape))
 
 
 def _as_rejected(repeats: pl.DataFrame, plan: ImportPlan) -> list[pl.DataFrame]:
@@ -132,11 +140,16 @@ def _as_rejected(repeats: pl.DataFrame, plan: ImportPlan) -> list[pl.DataFrame]:
     ]
 
 
+def _in_order(counts: Counter[str]) -> dict[str, int]:
+    """Reasons, the most frequent first."""
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], REASONS.index(pair[0]))))
+
+
 def _refuse_if_useless(plan: ImportPlan, rejected: Spool, rows: int, counts: Counter[str]) -> None:
     """Raise DataError with samples when most rows were rejected."""
     if plan.request.force or rejected.rows <= TOO_MANY * rows:
         return
-    reason = counts.most_common(1)[0][0]
+    reason = next(iter(_in_order(counts)))
     some = rejected.all().filter(pl.col(REASON) == reason).head(3).collect()
     samples = [
         f"{row[LINE]}: {row[TEXT] or ', '.join(row[name] or '' for name in some.columns[4:])}"[:100]
@@ -171,7 +184,7 @@ def _write_table(plan: ImportPlan, table: Table, beside: Path) -> tuple[dict[str
         Note("{count} values of {column} could not be read and are left empty.", {"count": count, "column": column})
         for column, count in read.unread.items()
     ]
-    return dict(read.rejected.group_by(REASON).len().iter_rows()), notes
+    return _in_order(Counter(dict(read.rejected.group_by(REASON).len().iter_rows()))), notes
 
 
 def _notes(plan: ImportPlan) -> list[Note]:

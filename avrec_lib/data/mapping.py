@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from avrec_lib.data.column_names import NAMES, NUMERIC, Table, forms_of, words_of
+from avrec_lib.data.column_names import AROUND_IDS, NAMES, NUMERIC, Table, forms_of, words_of
 from avrec_lib.data.dataset import SCHEMAS
 from avrec_lib.data.import_times import detect_times, looks_like_times
 from avrec_lib.errors import DataError, UsageError, nearest
@@ -151,6 +151,12 @@ def _by_content(found: dict[str, Match], sample: pl.DataFrame, header: bool) -> 
         found["timestamp"] = Match("timestamp", times[0], "content")
     ids = left(_may_be_ids)
     missing = [ours for ours in ("user_id", "item_id") if ours not in found]
+    for ours in missing:
+        about = [name for name in ids if _speaks_of(name, ours)]
+        if len(about) == 1:
+            found[ours] = Match(ours, about[0], "name")
+    ids = left(_may_be_ids)
+    missing = [ours for ours in missing if ours not in found]
     # One id known and one column left that can be the other; or no names at all: the place decides.
     if len(missing) == 1 and len(ids) == 1:
         found[missing[0]] = Match(missing[0], ids[0], "content")
@@ -159,6 +165,12 @@ def _by_content(found: dict[str, Match], sample: pl.DataFrame, header: bool) -> 
     numbers = left(lambda values: len(values) > 0 and _share_of_numbers(values) == 1.0)
     if not header and "value" not in found and len(numbers) == 1:
         found["value"] = Match("value", numbers[0], "content")
+
+
+def _speaks_of(column: str, ours: str) -> bool:
+    """Whether among other words the name has one for what `ours` is, and one for an id: spotify_track_uri."""
+    words = set(words_of(column))
+    return bool(words & set(NAMES["events"][ours].split())) and bool(words & AROUND_IDS)
 
 
 def _may_be_ids(values: pl.Series) -> bool:

@@ -1,0 +1,138 @@
+"""Facts about the rows of a log that decide what an evaluation of it is worth. No model is needed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from avrec_lib.data.check_times import check_times
+from avrec_lib.data.facts import Fact, level_of, share_of
+from avrec_lib.schema import Event
+
+SAME_PRESS = timedelta(seconds=10)
+RATED_ENOUGH, SAME_RATING = 10, 0.95
+KNOWN_TIME = pl.col("timestamp").is_not_null()
+
+
+def check_events(events: pl.LazyFrame, items: pl.LazyFrame | None = None) -> list[Fact]:
+    """All facts about `events` (`schema.Events`); with `items`, also which items have no row there.
+
+    What needs times is left out when no event has one, except the fact itself.
+    """
+    total = events.select(pl.len(), KNOWN_TIME.sum().alias("timed")).collect(engine="streaming").row(0, named=True)
+    facts = [_without_time(total["len"], total["timed"])]
+    if total["timed"]:
+        facts += check_times(events.filter(KNOWN_TIME), total["timed"])
+    facts += _duplicates(events, total["len"])
+    facts += _thin(events)
+    facts += _constant_raters(events)
+    if items is not None:
+        facts += _items_without_row(events, items)
+    return facts
+
+
+def _without_time(total: int, timed: int) -> Fact:
+    share = share_of(total - timed, total)
+    return Fact(
+        "events_without_time", total - timed, share, level_of(share, 1e-12, 0.5),
+        "{share} of the events have no time: they cannot be split by time, nor put in order.",
+    )  # fmt: skip
+
+
+def _duplicates(events: pl.LazyFrame, total: int) -> list[Fact]:
+    """Rows equal in every column; the same act twice within seconds; the same item again."""
+    columns = events.collect_schema().names()
+    same = pl.struct(columns).hash()
+    exact = total - events.select(same.alias("row")).unique().select(pl.len()).collect(engine="streaming").item()
+    act = ["user_id", "item_id", "event"]
+    named = events.filter(pl.col("item_id").is_not_null())
+    ordered = named.filter(KNOWN_TIME).select(*act, "timestamp").sort(*act, "timestamp")
+    again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in act)
+    within = (again & (pl.col("timestamp").diff() <= SAME_PRESS)).sum()
+    near = max(ordered.select(within).collect(engine="streaming").item() - exact, 0)
+    pairs = named.group_by("user_id", "item_id").len()
+    rows, different = pairs.select(pl.col("len").sum(), pl.len().alias("pairs")).collect(engine="streaming").row(0)
+    shares = [share_of(exact, total), share_of(near, total), share_of(rows - different, rows)]
+    return [
+        Fact(
+            "exact_duplicates", exact, shares[0], level_of(shares[0], 0.001, 0.05),
+            "{share} of the events repeat another in every column: the log was probably written twice in places, and "
+            "what is in training may be in the test.",
+        ),
+        Fact(
+            "near_duplicates", near, shares[1], level_of(shares[1], 0.01, 0.2),
+            "{share} of the events repeat the same act of the same user on the same item within {seconds} seconds: "
+            "one act may be counted twice.",
+            {"seconds": SAME_PRESS.seconds},
+        ),
+        Fact(
+            "repeats", rows - different, shares[2], "info",
+            "In {share} of the events the user comes back to an item already met. Where people repeat, as with music, "
+            "leaving out what was seen hides what they want.",
+        ),
+    ]  # fmt: skip
+
+
+def _thin(events: pl.LazyFrame) -> list[Fact]:
+    """Users and items with a single event."""
+    facts = []
+    templates = {
+        "user": (
+            "{share} of the users have one event only: nothing can be learned of them and tested on them at once, so "
+            "results speak for the others."
+        ),
+        "item": (
+            "{share} of the items have one event only: no collaborative model can place them, and a test on them is a "
+            "test of cold start."
+        ),
+    }
+    for kind, template in templates.items():
+        known = events.filter(pl.col(f"{kind}_id").is_not_null())
+        counted = known.group_by(f"{kind}_id").len()
+        count, once = (
+            counted.select(pl.len(), (pl.col("len") == 1).sum().alias("once")).collect(engine="streaming").row(0)
+        )
+        share = share_of(once, count)
+        facts.append(Fact(f"{kind}s_with_one_event", once, share, level_of(share, 0.5), template))
+    return facts
+
+
+def _constant_raters(events: pl.LazyFrame) -> list[Fact]:
+    """Users who rate nearly everything the same; left out when nobody rated enough."""
+    ratings = events.filter((pl.col("event").cast(pl.String) == Event.RATING) & pl.col("value").is_not_null())
+    users = (
+        ratings.group_by("user_id", "value")
+        .len()
+        .group_by("user_id")
+        .agg(pl.col("len").sum().alias("all"), pl.col("len").max().alias("most"))
+        .filter(pl.col("all") >= RATED_ENOUGH)
+    )
+    same = (pl.col("most") >= SAME_RATING * pl.col("all")).sum()
+    count, constant = users.select(pl.len(), same.alias("same")).collect(engine="streaming").row(0)
+    share = share_of(constant, count)
+    if share is None:
+        return []
+    return [
+        Fact(
+            "constant_raters", constant, share, level_of(share, 0.05),
+            "{share} of the users with {enough} ratings or more give nearly always the same one: their ratings say "
+            "what they chose, not what they liked.",
+            {"enough": RATED_ENOUGH},
+        )
+    ]  # fmt: skip
+
+
+def _items_without_row(events: pl.LazyFrame, items: pl.LazyFrame) -> list[Fact]:
+    used = events.select(pl.col("item_id").drop_nulls().unique())
+    count = used.select(pl.len()).collect(engine="streaming").item()
+    absent = used.join(items.select("item_id"), on="item_id", how="anti").select(pl.len())
+    missing = absent.collect(engine="streaming").item()
+    share = share_of(missing, count)
+    return [
+        Fact(
+            "items_without_row", missing, share, level_of(share, 0.05, 0.5),
+            "{share} of the items in the log have no row in the item table: they have no title and no content, and "
+            "content-based models pass them over.",
+        )
+    ]  # fmt: skip
