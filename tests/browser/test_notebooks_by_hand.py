@@ -34,6 +34,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    _settings(home / "settings")
     token, address = secrets.token_hex(16), f"http://127.0.0.1:{port}"
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
@@ -44,18 +45,31 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
         "AVREC_HOME": str(home),
         "AVREC_LANGUAGE": "en",
         "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
     }
     with (home / "lab.log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             _wait_for(f"{address}/api/status?token={token}", server)
-            yield f"{address}/lab/tree/NOTEBOOK?token={token}", home
+            yield f"{address}/lab/workspaces/NOTEBOOK/tree/NOTEBOOK.ipynb?token={token}", home
         finally:
             server.terminate()
             try:
                 server.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 server.kill()
+
+
+def _settings(folder: Path) -> None:
+    """Draw every cell, also those out of view, and ask nothing about news."""
+    wanted = {
+        "notebook-extension/tracker": {"windowingMode": "none"},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    }
+    for name, settings in wanted.items():
+        file = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings))
 
 
 def _wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> None:
@@ -70,9 +84,9 @@ def _wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> No
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_run_all_cells_by_hand(name: str, lab: tuple[str, Path], browser: Browser, tmp_path: Path) -> None:
     address, home = lab
-    page = browser.new_page(viewport={"width": 1400, "height": 9000})  # tall: JupyterLab draws only what is in view
+    page = browser.new_page(viewport={"width": 1400, "height": 1600})
     try:
-        page.goto(address.replace("NOTEBOOK", f"{name}.ipynb"))
+        page.goto(address.replace("NOTEBOOK", name))
         expect(page.locator(".jp-CodeCell").first).to_be_visible(timeout=60_000)
         expect(page.get_by_role("button", name="Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
         page.get_by_role("menuitem", name="Run", exact=True).click()
