@@ -17,6 +17,7 @@ from scipy.stats import poisson
 from avrec_lib.errors import UsageError
 
 INTERVAL_METHOD = "95 % percentile bootstrap over users"
+PAIRED_INTERVAL_METHOD = "paired 95 % percentile bootstrap over users"
 Verdict = Literal["better", "worse", "cannot be decided with this data"]
 
 PAIRED_COLUMNS = ("metric", "k", "difference", "low", "high", "n", "users", "verdict")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 FOLDED_ROWS = 50
+HEADLINE_CLASS = "avrec-headline"
 
 
 def show(
@@ -55,13 +56,14 @@ def show(
     _display({"text/html": html, "text/plain": "\n".join(spoken)})
 
 
-def finding(template: str, /, **values: Any) -> None:
-    """Display one computed sentence, set apart: what the numbers above say."""
+def finding(template: str, /, *, headline: bool = False, **values: Any) -> None:
+    """Display one computed sentence, set apart: what the numbers above say; `headline` puts it on top of the report."""
     text = _text(template, values)
-    html = Markup('<p class="avrec-finding" style="border-left:3px solid #009E73;padding:.4em .9em">{}</p>')
+    kind = f"avrec-finding {HEADLINE_CLASS}" if headline else "avrec-finding"
+    html = Markup('<p class="{}" style="border-left:3px solid #009E73;padding:.4em .9em">{}</p>')
     _display(
         {
-            "text/html": html.format(both(template, only_current=True, **values)),
+            "text/html": html.format(kind, both(template, only_current=True, **values)),
             "text/plain": text,
         }
     )

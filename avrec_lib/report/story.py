@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from avrec_lib.report.display import HEADLINE_CLASS
 from avrec_lib.report.outputs import Figures, render_outputs, text_of
 from avrec_lib.report.prose import Heading, highlighted
 from avrec_lib.report.run_record import CellRecord
@@ -50,9 +51,10 @@ class Code:
 
 @dataclass
 class Story:
-    """What a report tells: titles by language (plain text), contents, blocks in order, figures."""
+    """What a report tells: titles by language (plain text), findings in short, contents, blocks in order, figures."""
 
     titles: dict[Language, str] = field(default_factory=dict)
+    headlines: list[Markup] = field(default_factory=list)
     contents: list[Entry] = field(default_factory=list)
     blocks: list[Prose | Code] = field(default_factory=list)
     figures: Figures = field(default_factory=Figures)
@@ -72,6 +74,7 @@ def tell(notebook: Mapping[str, Any], cells: list[CellRecord]) -> Story:
         elif cell["cell_type"] == "code" and source.strip():
             code_cells += 1
             outputs = render_outputs(cell.get("outputs", []), story.figures)
+            story.headlines += [output for output in outputs if HEADLINE_CLASS in output]
             is_parameters = bool({"parameters", "injected-parameters"} & set(tags))
             story.blocks.append(
                 Code(code_cells, highlighted(source.strip("\n")), records.get(index), outputs, is_parameters)
