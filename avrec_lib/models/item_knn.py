@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from avrec_lib.models.matrix_recommender import MatrixRecommender
-from avrec_lib.models.top_k import UNRANKED, top_k
+from avrec_lib.models.top_k import UNRANKED
 
 _ROWS = 512
 
@@ -36,17 +36,15 @@ class ItemKNN(MatrixRecommender):
         self, by_item: sparse.csr_matrix, matrix: sparse.csr_matrix, norms: np.ndarray, start: int
     ) -> sparse.csr_matrix:
         """The most similar items of items `start` … `start + _ROWS`, as rows of a sparse similarity matrix."""
-        together = (by_item[start : start + _ROWS] @ matrix).toarray()
-        own = np.arange(len(together))
-        scale = norms[start : start + _ROWS, None] * norms[None, :] + self.shrinkage
-        cosine = np.divide(together, scale, out=np.zeros_like(together), where=together > 0)
-        cosine[own, start + own] = 0
-        columns, values = top_k(cosine, self.neighbours)
-        rows = np.repeat(own, columns.shape[1])
-        kept = values.ravel() > 0
-        return sparse.csr_matrix(
-            (values.ravel()[kept], (rows[kept], columns.ravel()[kept])), shape=(len(together), len(norms))
-        )
+        together = by_item[start : start + _ROWS] @ matrix
+        rows = np.repeat(np.arange(together.shape[0]), np.diff(together.indptr))
+        columns = together.indices
+        cosine = together.data / (norms[start + rows] * norms[columns] + self.shrinkage)
+        cosine[columns == start + rows] = 0
+        best_first = np.lexsort((columns, -cosine, rows))
+        place = np.arange(len(rows)) - together.indptr[rows]
+        kept = best_first[(place < self.neighbours) & (cosine[best_first] > 0)]
+        return sparse.csr_matrix((cosine[kept], (rows[kept], columns[kept])), shape=together.shape)
 
     def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
         items = histories.shape[1]
