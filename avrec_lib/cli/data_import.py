@@ -65,7 +65,7 @@ def import_data(
 
 def _show_guess(table: str, found: TablePlan, plan: ImportPlan) -> None:
     """Ours, theirs, sample values and how it was decided."""
-    from avrec_lib.data.import_values import examples
+    from avrec_lib.data.mapping import examples
 
     files = found.files[0].path.name + (f" … ({len(found.files)})" if len(found.files) > 1 else "")
     how = {"given": say("as you said"), "name": say("by its name"), "content": say("by its values"),
@@ -81,6 +81,8 @@ def _show_guess(table: str, found: TablePlan, plan: ImportPlan) -> None:
     print_columns(rows)
     if found.unused():
         typer.echo("  " + say("not used: {columns}", columns=", ".join(found.unused())))
+    for doubt in found.doubts:
+        typer.echo("  " + typer.style(doubt.text(), fg="yellow"))
 
 
 TABLES = {"events": "Events", "items": "Items", "users": "Users"}

@@ -127,7 +127,7 @@ def _before_open_quote(text: bytes, cut: int) -> int:
         if text.count(b'"', start, end) % 2:
             # The line opens a quote or closes one: all the quotes before it tell which.
             opens = text.count(b'"', 0, start) % 2 == 0
-            return start or cut if opens else cut
+            return start if opens else cut
         end = start
     return cut
 

@@ -117,11 +117,11 @@ def guess_encoding(sample: bytes, path: Path) -> str:
     """utf-8, utf-16, gb18030 or latin-1 by the bytes of `sample`; DataError when they are no text at all."""
     if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    zeros = sample.count(b"\0")
-    if zeros:
-        even = sample[::2].count(b"\0")
-        if zeros > len(sample) * 0.3 and not 0.05 < even / zeros < 0.95:
-            return "utf-16-be" if even * 2 > zeros else "utf-16-le"
+    if b"\0" in sample:
+        for encoding in ("utf-16-le", "utf-16-be"):
+            text = sample[: len(sample) // 2 * 2].decode(encoding, errors="replace")
+            if "\n" in text and sum(map(_is_text, text[:4096])) > len(text[:4096]) * 0.97:
+                return encoding
         raise _not_a_table(path, sample)
     if sum(byte < 32 and byte not in b"\t\n\r\f\x01\x1b\x1f" for byte in sample[:4096]) > len(sample[:4096]) * 0.02:
         raise _not_a_table(path, sample)
@@ -135,6 +135,10 @@ def guess_encoding(sample: bytes, path: Path) -> str:
     return "gb18030" if paired > high_bytes * 0.8 else "cp1252" if _decodes(sample, "cp1252") else "latin-1"
 
 
+def _is_text(letter: str) -> bool:
+    return (letter.isprintable() or letter in "\t\r\n") and letter != "\ufffd"
+
+
 def _decodes(line: bytes, encoding: str) -> bool:
     try:
         line.decode(encoding)
@@ -144,10 +148,10 @@ def _decodes(line: bytes, encoding: str) -> bool:
 
 
 def _not_a_table(path: Path, sample: bytes) -> DataError:
-    kind = "a zip or Excel file" if sample.startswith(b"PK") else "a binary file"
+    zipped = sample.startswith(b"PK")
     return DataError(
-        "{file} is no table of text: it looks like {kind}.",
-        hint="Expected CSV, TSV, JSON lines or Parquet (each may be gzipped).", file=path, kind=kind,
+        "{file} is a zip or Excel file, not a table of text." if zipped else "{file} is a binary file, not a table.",
+        hint="Expected CSV, TSV, JSON lines or Parquet (each may be gzipped).", file=path,
     )  # fmt: skip
 
 

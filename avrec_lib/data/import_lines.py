@@ -44,10 +44,9 @@ def split_block(block: bytes, count: int, file: FileFormat) -> tuple[pl.DataFram
     if fields.height != count:
         return _split_by_line(block, file)
     fields = fields.with_row_index(LINE)
-    whole = fields[:, -1] == END
+    whole = (fields[:, -1] == END).fill_null(value=False)
     if whole.all():
         return _named(fields[:, :-1], file), no_lines()
-    whole = whole.fill_null(value=False)
     wrong = (~whole).arg_true()
     lines = block.split(b"\n")
     broken = pl.DataFrame({LINE: wrong, "source_text": [lines[place].decode() for place in wrong]}, no_lines().schema)

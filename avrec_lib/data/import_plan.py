@@ -17,7 +17,8 @@ from avrec_lib.data.import_dialect import FileFormat
 from avrec_lib.data.import_files import find_files, read_sample, sniff
 from avrec_lib.data.import_lines import LINE, split_block
 from avrec_lib.data.import_rows import EventPlan, plan_events
-from avrec_lib.data.mapping import Match, guess_mapping, parse_map, require_ids
+from avrec_lib.data.mapping import Match, doubts, guess_mapping, parse_map, require_ids
+from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.paths import data_folder, inside
 
@@ -53,6 +54,7 @@ class TablePlan:
     files: Sequence[FileFormat]
     matches: Mapping[str, Match]
     sample: pl.DataFrame
+    doubts: Sequence[Note] = ()
 
     def unused(self) -> list[str]:
         """Their columns that none of ours takes."""
@@ -100,7 +102,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _free_name(request: Request) -> tuple[str, Path]:
     """The name of the new data set and its folder; UsageError when it cannot be used."""
-    stem = re.sub(r"(\.(csv|tsv|txt|dat|json|jsonl|ndjson|parquet|gz|bz2|xz))+$", "", request.events[0].resolve().name)
+    stem = re.sub(
+        r"(\.(csv|tsv|txt|dat|json|jsonl|ndjson|parquet|gz|bz2|xz))+$", "", request.events[0].resolve().name, flags=re.I
+    )
     name = request.name or re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("-._") or "log"
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name) or name in TAKEN_NAMES:
         raise UsageError(
@@ -130,7 +134,7 @@ def _plan_table(table: Table, paths: Sequence[Path], maps: Sequence[str], reques
     given = parse_map(maps, table, sample.columns, files[0].path.name)
     matches = guess_mapping(sample, table, given, header=files[0].header, same_id=same_id)
     require_ids(matches, sample, table, option)
-    return TablePlan(files, matches, sample)
+    return TablePlan(files, matches, sample, doubts(matches, sample, table))
 
 
 def _formats(paths: Sequence[Path], request: Request) -> list[FileFormat]:

@@ -13,8 +13,8 @@ from avrec_lib.data.dataset import row_hash
 from avrec_lib.data.event_words import EVENT_TYPE, VOCABULARY, events_of, known_words
 from avrec_lib.data.import_lines import LINE
 from avrec_lib.data.import_times import TimeReading, detect_times, read_times
-from avrec_lib.data.import_values import SCALES, as_text, examples, ids, in_seconds, numbers, unit_of, unread
-from avrec_lib.data.mapping import Match
+from avrec_lib.data.import_values import SCALES, as_text, ids, in_seconds, numbers, unit_of, unread
+from avrec_lib.data.mapping import Match, examples
 from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError, nearest
 from avrec_lib.schema import TIME, Event, Events

@@ -19,12 +19,6 @@ SCALES = {
 LIKELY_SECONDS = 10_000  # a median above it can only be milliseconds
 
 
-def examples(values: pl.Series, count: int = 3) -> str:
-    """The first few different values, shortened."""
-    some = values.drop_nulls().unique(maintain_order=True).head(count).cast(pl.String, strict=False).to_list()
-    return ", ".join(value if len(value) <= 30 else value[:29] + "…" for value in some)
-
-
 def unit_of(match: Match, sample: pl.DataFrame) -> float:
     """Seconds in one of the units of a duration: as given, by the column's name, or by the size of its values."""
     if match.unit:

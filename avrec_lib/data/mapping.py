@@ -11,6 +11,7 @@ import polars as pl
 from avrec_lib.data.column_names import AROUND_IDS, NAMES, NUMERIC, Table, forms_of, words_of
 from avrec_lib.data.dataset import SCHEMAS
 from avrec_lib.data.import_times import detect_times, looks_like_times
+from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError, nearest
 from avrec_lib.schema import TIME
 
@@ -117,6 +118,28 @@ def _by_name(ours: str, names: Sequence[str], columns: Sequence[str], sample: pl
     return next((column for _, column in sorted(ranked) if _is_fit(ours, column, sample[column])), "")
 
 
+def doubts(found: Mapping[str, Match], sample: pl.DataFrame, table: Table) -> list[Note]:
+    """Columns whose name says what they are and whose values do not: they are left out, and a person should know."""
+    taken = {match.theirs for match in found.values()}
+    return [
+        Note(
+            "The column {column} is left out: by its name it is {ours}, but its values cannot be read so, for example "
+            "{values}. Say how: --map {ours}={plain}:UNIT-OR-FORMAT.",
+            {"column": repr(column), "ours": ours, "values": examples(sample[column]), "plain": column},
+        )
+        for ours in ("timestamp", "watch_seconds", "value")
+        if table == "events" and ours not in found
+        for column in sample.columns
+        if column not in taken and forms_of(column, ours) & set(NAMES[table][ours].split())
+    ]
+
+
+def examples(values: pl.Series, count: int = 3) -> str:
+    """The first few different values, shortened."""
+    some = values.drop_nulls().unique(maintain_order=True).head(count).cast(pl.String, strict=False).to_list()
+    return ", ".join(value if len(value) <= 30 else value[:29] + "…" for value in some)
+
+
 def _is_fit(ours: str, column: str, values: pl.Series) -> bool:
     values = values.drop_nulls()
     if values.is_empty():
@@ -193,6 +216,6 @@ def require_ids(found: Mapping[str, Match], sample: pl.DataFrame, table: Table, 
         raise DataError(
             "Which column of the {table} holds {missing} cannot be told from {columns}.",
             hint="Say it: {option} {example}.",
-            table=table, missing=" and ".join(missing), columns=", ".join(sample.columns), option=option,
+            table=table, missing=", ".join(missing), columns=", ".join(sample.columns), option=option,
             example=example,
         )  # fmt: skip

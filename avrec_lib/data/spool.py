@@ -15,8 +15,8 @@ HASHED_AT_ONCE = 50_000_000
 class Spool:
     """Frames of the same columns in the order they came. `folder` must live as long as the spool."""
 
-    def __init__(self, folder: Path, held_bytes: int = HELD_BYTES) -> None:
-        self.folder, self.room = folder, held_bytes
+    def __init__(self, folder: Path, held_bytes: int | None = None) -> None:
+        self.folder, self.room = folder, HELD_BYTES if held_bytes is None else held_bytes
         self.parts: list[pl.DataFrame | Path] = []
         self.heights: list[int] = []
 
@@ -66,7 +66,7 @@ class Spool:
 
 
 def drop_repeats(
-    spool: Spool, hashes: Sequence[str], columns: Sequence[str], at_once: int = HASHED_AT_ONCE
+    spool: Spool, hashes: Sequence[str], columns: Sequence[str], at_once: int | None = None
 ) -> pl.DataFrame:
     """Take out of `spool` every row that repeats an earlier one in `columns` and `hashes`; returns those rows.
 
@@ -74,7 +74,7 @@ def drop_repeats(
     them; rows are compared where their hashes are equal.
     """
     whole = pl.col(hashes[0]) if len(hashes) == 1 else pl.sum_horizontal(hashes)
-    shares = 1 + spool.rows // at_once
+    shares = 1 + spool.rows // (at_once or HASHED_AT_ONCE)
     repeats: list[pl.DataFrame] = []
     for share in range(shares):
         twice = _seen_twice(spool, whole, share, shares)

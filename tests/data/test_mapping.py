@@ -1,0 +1,125 @@
+import polars as pl
+import pytest
+
+from avrec_lib.data.mapping import doubts, guess_mapping, parse_map, require_ids
+from avrec_lib.errors import DataError, UsageError
+
+TIMES = ["1600000000", "1600000001"]
+
+
+def sample(columns: str, **values: list) -> pl.DataFrame:
+    return pl.DataFrame({name: values.get(name, ["1", "2"]) for name in columns.split()})
+
+
+def guess(frame: pl.DataFrame, table: str = "events", **options: object) -> dict[str, str]:
+    return {ours: match.theirs for ours, match in guess_mapping(frame, table, {}, **options).items()}
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("userId movieId rating", {"user_id": "userId", "item_id": "movieId", "value": "rating"}),
+        ("userID artistID weight", {"user_id": "userID", "item_id": "artistID", "value": "weight"}),
+        ("uid vid plays", {"user_id": "uid", "item_id": "vid", "value": "plays"}),
+        ("msno song_id target", {"user_id": "msno", "item_id": "song_id"}),
+        ("reviewerID asin overall", {"user_id": "reviewerID", "item_id": "asin", "value": "overall"}),
+        ("visitorid itemid transactionid", {"user_id": "visitorid", "item_id": "itemid"}),
+        ("user_id:token item_id:token", {"user_id": "user_id:token", "item_id": "item_id:token"}),
+        ("user_id track_id artist_id", {"user_id": "user_id", "item_id": "track_id"}),
+        ("username spotify_track_uri country", {"user_id": "username", "item_id": "spotify_track_uri"}),
+        ("user_id clip_id play_time_ms", {"user_id": "user_id", "item_id": "clip_id", "watch_seconds": "play_time_ms"}),
+        ("User ITEM Sess_ID pos", {"user_id": "User", "item_id": "ITEM", "session_id": "Sess_ID", "position": "pos"}),
+        ("用户ID 视频ID", {"user_id": "用户ID", "item_id": "视频ID"}),
+    ],
+)  # fmt: skip
+def test_columns_are_known_by_the_names_of_the_field(columns, expected):
+    assert guess(sample(columns)) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["ts", "time", "created_at", "unixReviewTime", "eventTime", "time_ms", "played_at", "date"]
+)
+def test_times_are_known_by_name_and_content(name):
+    assert guess(sample(f"uid vid {name}", **{name: TIMES}))["timestamp"] == name
+    assert "timestamp" not in guess(sample(f"uid vid {name}", **{name: ["morning", "noon"]}))
+
+
+def test_a_day_of_the_month_is_no_time():
+    assert "timestamp" not in guess(sample("uid vid day month year"))
+
+
+def test_a_name_that_its_values_belie_is_pointed_out():
+    frame = sample("uid vid ts", ts=["morning", "noon"])
+    said = [note.text("en") for note in doubts(guess_mapping(frame, "events", {}), frame, "events")]
+    assert said == [
+        "The column 'ts' is left out: by its name it is timestamp, but its values cannot be read so, for example "
+        "morning, noon. Say how: --map timestamp=ts:UNIT-OR-FORMAT."
+    ]
+
+
+def test_the_one_id_left_is_the_one_that_is_missing():
+    frame = sample("user thing mood ts", ts=TIMES, mood=["0.25", "0.75"])
+    match = guess_mapping(frame, "events", {})["item_id"]
+    assert (match.theirs, match.how) == ("thing", "content")
+
+
+def test_without_a_header_place_and_content_decide():
+    frame = pl.DataFrame(
+        {"column_1": ["196", "186"], "column_2": ["242", "302"], "column_3": ["3", "5"], "column_4": TIMES}
+    )
+    assert guess(frame, header=False) == {
+        "user_id": "column_1", "item_id": "column_2", "value": "column_3", "timestamp": "column_4"
+    }  # fmt: skip
+
+
+def test_the_item_table_is_keyed_as_the_events_name_it():
+    frame = sample("id vid title genres")
+    assert guess(frame, "items", same_id="vid") == {"item_id": "vid", "title": "title", "tags": "genres"}
+    assert guess(frame.drop("vid"), "items", same_id="vid")["item_id"] == "id"
+
+
+def test_what_a_person_says_wins_and_frees_the_guess():
+    frame = sample("uid vid rating score")
+    given = parse_map(["value=score"], "events", frame.columns, "log.csv")
+    assert {ours: (match.theirs, match.how) for ours, match in guess_mapping(frame, "events", given).items()} == {
+        "user_id": ("uid", "name"), "item_id": ("vid", "name"), "value": ("score", "given")
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "unit"),
+    [
+        ("timestamp=ts:ms", "ts", "ms"),
+        ("timestamp=ts:%b %d, %Y", "ts", "%b %d, %Y"),
+        ("timestamp=a:b", "a:b", ""),
+        ("timestamp=a:b:s", "a:b", "s"),
+        ("timestamp=2", "ts", ""),
+        ("user_id=uid,timestamp=ts:s", "ts", "s"),
+    ],
+)
+def test_a_unit_or_a_format_may_follow_a_colon(text, column, unit):
+    found = parse_map([text], "events", ["uid", "ts", "a:b"], "log.csv")
+    assert (found["timestamp"].theirs, found["timestamp"].unit) == (column, unit)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("user_id=usr", "log.csv has no column named 'usr'. Did you mean user?"),
+        ("user_id=zzz", "log.csv has no column named 'zzz'. It has user, item."),
+        ("user=user_id", "'user=user_id' is the wrong way round. Write our column first: --map user_id=user."),
+        ("usr_id=user", "'usr_id' is no column of events that can be filled. Did you mean user_id?"),
+        ("user", "'user' is no column of events that can be filled. Did you mean user_id?"),
+    ],
+)
+def test_a_wrong_map_is_answered_with_the_right_one(text, said):
+    with pytest.raises(UsageError) as raised:
+        parse_map([text], "events", ["user", "item"], "log.csv")
+    assert raised.value.text("en") == said
+
+
+def test_ids_that_cannot_be_told_are_asked_for_with_the_line_to_type():
+    frame = sample("video_id title views", title=["a long story", "another"])
+    with pytest.raises(DataError) as raised:
+        require_ids(guess_mapping(frame, "events", {}), frame, "events", "--map")
+    assert raised.value.text("en").endswith("Say it: --map user_id=COLUMN,item_id=video_id.")
