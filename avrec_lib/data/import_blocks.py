@@ -61,10 +61,21 @@ def _parquet_batches(file: FileFormat) -> Iterator[Callable[[], Batch]]:
         names = dict(zip(lazy.collect_schema().names(), file.columns, strict=True))
         share = file.path.stat().st_size / max(total, 1)
         for rows in lazy.rename(names).with_row_index(LINE, 1).collect_batches(maintain_order=True, chunk_size=ROWS):
-            rows = rows.with_columns(pl.col(LINE).cast(pl.Int64))
+            rows = flat(rows).with_columns(pl.col(LINE).cast(pl.Int64))
             yield partial(Batch, rows, no_lines(), int(share * rows.height))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError("{file} cannot be read: {error}.", file=file.path, error=str(error).splitlines()[0]) from error
+
+
+def flat(rows: pl.DataFrame) -> pl.DataFrame:
+    """Lists and structs as JSON text, which is what a text file would hold; other columns as they are."""
+
+    def as_json(name: str) -> pl.Series:
+        encoded = rows.select(pl.struct(pl.col(name).alias("v")).struct.json_encode()).to_series()
+        inner = encoded.str.slice(len('{"v":')).str.strip_suffix("}")
+        return inner.set(rows[name].is_null(), None).alias(name)
+
+    return rows.with_columns(as_json(name) for name, dtype in rows.schema.items() if dtype.is_nested())
 
 
 def _text_batches(file: FileFormat) -> Iterator[Callable[[], Batch]]:

@@ -18,6 +18,7 @@ from avrec_lib.errors import DataError, UsageError, nearest
 SUFFIXES = ("csv", "tsv", "txt", "dat", "data", "inter", "log", "json", "jsonl", "ndjson", "parquet", "pq")
 PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 SAMPLE_BYTES = 1 << 20
+FEW_ZEROS = 0.01  # a crash leaves some in a log of text
 PLACES = 8  # where in a plain file the sample is taken
 
 
@@ -117,7 +118,7 @@ def guess_encoding(sample: bytes, path: Path) -> str:
     """utf-8, utf-16, gb18030 or latin-1 by the bytes of `sample`; DataError when they are no text at all."""
     if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    if b"\0" in sample:
+    if sample.count(b"\0") > len(sample) * FEW_ZEROS:
         for encoding in ("utf-16-le", "utf-16-be"):
             text = sample[: len(sample) // 2 * 2].decode(encoding, errors="replace")
             if "\n" in text and sum(map(_is_text, text[:4096])) > len(text[:4096]) * 0.97:

@@ -32,7 +32,7 @@ def split_block(block: bytes, count: int, file: FileFormat) -> tuple[pl.DataFram
     if file.kind == "jsonl":
         return _split_json(block, count, file)
     quoted = file.quoted and b'"' in block
-    if file.encoding != "utf-8" and NO_LETTER in block:
+    if b"\0" in block or (file.encoding != "utf-8" and NO_LETTER in block):
         return _split_by_line(block, file)
     try:
         fields = _scan(block, file, quoted)
@@ -84,13 +84,13 @@ def _table(lines: Sequence[int], rows: Sequence[Sequence[str]], file: FileFormat
 
 
 def _split_by_line(block: bytes, file: FileFormat) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The careful way: lines that are no UTF-8 and lines with an odd quote are settled one by one, first."""
+    """The careful way: lines with what is no text, and lines with an odd quote are settled one by one, first."""
     broken: list[tuple[int, str]] = []
     even: list[tuple[int, str]] = []
     odd: list[tuple[int, str]] = []
     for number, line in enumerate(block.removesuffix(b"\n").split(b"\n")):
         text = line.decode(errors="replace")
-        if "\ufffd" in text:
+        if "\ufffd" in text or "\0" in text:
             broken.append((number, text))
             continue
         (odd if file.quoted and text.count('"') % 2 else even).append((number, text))

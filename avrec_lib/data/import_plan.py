@@ -12,7 +12,7 @@ import polars as pl
 
 from avrec_lib.data.column_names import Table
 from avrec_lib.data.dataset import CARD
-from avrec_lib.data.import_blocks import whole_lines
+from avrec_lib.data.import_blocks import flat, whole_lines
 from avrec_lib.data.import_dialect import FileFormat
 from avrec_lib.data.import_files import find_files, read_sample, sniff
 from avrec_lib.data.import_lines import LINE, split_block
@@ -166,7 +166,7 @@ def _formats(paths: Sequence[Path], request: Request) -> list[FileFormat]:
 def sample_rows(file: FileFormat) -> pl.DataFrame:
     """Some thousand rows of `file`, from all over it where that can be had."""
     if file.kind == "parquet":
-        return pl.scan_parquet(file.path).head(SAMPLED_ROWS).collect().rename(_names(file))
+        return flat(pl.scan_parquet(file.path).head(SAMPLED_ROWS).collect().rename(_names(file)))
     frames = []
     sample = read_sample(file.path)
     for place, block in enumerate(whole_lines(io.BytesIO(sample), file)):

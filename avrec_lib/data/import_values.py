@@ -82,11 +82,5 @@ def unread(values: pl.Series, read: pl.Series) -> pl.Series:
 
 
 def as_text(rows: pl.DataFrame) -> pl.DataFrame:
-    """All columns but the line as text; nested ones as JSON."""
-
-    def text(values: pl.Series) -> pl.Series:
-        if values.dtype.is_nested():
-            return values.to_frame().select(pl.struct(pl.all()).struct.json_encode().alias(values.name)).to_series()
-        return values.cast(pl.String, strict=False)
-
-    return rows.select(rows[LINE], *(text(rows[name]) for name in rows.columns if name != LINE))
+    """All columns but the line as text."""
+    return rows.with_columns(pl.exclude(LINE).cast(pl.String, strict=False))

@@ -74,13 +74,13 @@ def run_import(plan: ImportPlan) -> ImportSummary:
             events, rejected, counts = _sort_out(plan, scratch)
             rows = events.rows + rejected.rows
             _refuse_if_useless(plan, rejected, rows, counts)
+            if not events.rows:
+                raise DataError("{file} has no rows that can be used.", file=plan.tables["events"].files[0].path)
             if not plan.request.keep_duplicates:
                 hashes = [name for name in (HASH, REST) if name in events.columns]
                 for repeats in _as_rejected(drop_repeats(events, hashes, stored), plan):
                     rejected.add(repeats)
                     counts[DUPLICATE] += repeats.height
-            if not events.rows:
-                raise DataError("{file} has no rows that can be used.", file=plan.tables["events"].files[0].path)
             facts = table_facts(events.all().select(*stored, HASH), "events", hashes=HASH)
             events.all().select(stored).sink_parquet(beside / "events.parquet", compression="zstd")
             if rejected.rows:

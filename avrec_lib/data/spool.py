@@ -10,6 +10,7 @@ import polars as pl
 
 HELD_BYTES = 1 << 30
 HASHED_AT_ONCE = 50_000_000
+ROW = "row_in_part"
 
 
 class Spool:
@@ -19,10 +20,11 @@ class Spool:
         self.folder, self.room = folder, HELD_BYTES if held_bytes is None else held_bytes
         self.parts: list[pl.DataFrame | Path] = []
         self.heights: list[int] = []
+        self.dropped: dict[int, pl.Series] = {}  # part -> rows of it that are left out
 
     @property
     def rows(self) -> int:
-        return sum(self.heights)
+        return sum(self.heights) - sum(map(len, self.dropped.values()))
 
     @property
     def columns(self) -> list[str]:
@@ -31,38 +33,33 @@ class Spool:
     def add(self, frame: pl.DataFrame) -> None:
         """Append `frame`; an empty one leaves no trace."""
         if frame.height:
-            self.parts.append(self._kept(frame, len(self.parts)))
+            self.parts.append(self._kept(frame))
             self.heights.append(frame.height)
 
-    def _kept(self, frame: pl.DataFrame, place: int) -> pl.DataFrame | Path:
-        size = frame.estimated_size()
+    def _kept(self, frame: pl.DataFrame) -> pl.DataFrame | Path:
+        texts = sum(dtype == pl.String for dtype in frame.dtypes)
+        size = int(frame.estimated_size()) + 16 * texts * frame.height  # a text costs 16 bytes beside its letters
         if size <= self.room:
-            self.room -= int(size)
+            self.room -= size
             return frame
+        self.room = 0  # from here on everything goes to disk, so that memory stays as it is
         self.folder.mkdir(exist_ok=True)
-        path = self.folder / f"{place:06}.{frame.height}.arrow"
-        frame.write_ipc(path)
+        path = self.folder / f"{len(self.parts):06}.parquet"
+        frame.write_parquet(path, compression="lz4", statistics=False)
         return path
 
     def lazy(self, place: int) -> pl.LazyFrame:
-        """One part."""
+        """One part, without the rows that were dropped."""
         part = self.parts[place]
-        return part.lazy() if isinstance(part, pl.DataFrame) else pl.scan_ipc(part)
+        lazy = part.lazy() if isinstance(part, pl.DataFrame) else pl.scan_parquet(part)
+        if place not in self.dropped:
+            return lazy
+        gone = pl.col(ROW).is_in(self.dropped[place].implode())
+        return lazy.with_row_index(ROW).filter(~gone).drop(ROW)
 
     def all(self) -> pl.LazyFrame:
         """All rows in order; a spool that is empty has no columns."""
         return pl.concat([self.lazy(place) for place in range(len(self.parts))]) if self.parts else pl.LazyFrame()
-
-    def drop(self, place: int, rows: Sequence[int]) -> None:
-        """Leave out these rows of one part."""
-        kept = np.ones(self.heights[place], dtype=bool)
-        kept[np.asarray(rows)] = False
-        frame = self.lazy(place).collect().filter(pl.Series(kept))
-        old = self.parts[place]
-        self.parts[place] = frame if isinstance(old, pl.DataFrame) else self._kept(frame, place)
-        self.heights[place] = frame.height
-        if isinstance(old, Path) and old != self.parts[place]:
-            old.unlink()
 
 
 def drop_repeats(
@@ -83,7 +80,7 @@ def drop_repeats(
         wanted = pl.Series(twice).implode()
         suspects = pl.concat(
             spool.lazy(place)
-            .with_row_index("row_in_part")
+            .with_row_index(ROW)
             .with_columns(pl.lit(place).alias("part"))
             .filter(whole.is_in(wanted))
             .collect()
@@ -93,9 +90,8 @@ def drop_repeats(
     if not repeats:
         return pl.DataFrame()
     found = pl.concat(repeats)
-    for (place,), rows in found.group_by("part"):
-        spool.drop(int(str(place)), rows["row_in_part"].to_list())
-    return found.sort("part", "row_in_part").drop("part", "row_in_part")
+    spool.dropped = {int(str(place)): rows[ROW] for (place,), rows in found.group_by("part")}
+    return found.sort("part", ROW).drop("part", ROW)
 
 
 def _seen_twice(spool: Spool, whole: pl.Expr, share: int, shares: int) -> np.ndarray:

@@ -184,6 +184,33 @@ def test_a_log_of_which_most_cannot_be_used_is_refused_with_samples(tmp_path, ho
     assert import_text(tmp_path, text, force=True).dataset.card.counts["events"] == 2
 
 
+def test_even_force_makes_no_data_set_without_events(tmp_path, home):
+    with pytest.raises(DataError, match="has no rows that can be used"):
+        import_text(tmp_path, "uid,vid\n,x\n1,\n", force=True)
+    assert list((home / "data").iterdir()) == []
+
+
+def test_typed_and_nested_columns_of_parquet_are_understood(tmp_path):
+    moment = datetime(2020, 1, 1, 8)
+    pl.DataFrame(
+        {
+            "user_id": [1, 2, None],
+            "item_id": [1.0, 2.0, 3.0],
+            "ts": [moment, None, moment],
+            "event_type": pl.Series(["view", "like", "like"], dtype=pl.Categorical),
+            "embedding": [[1.0, 2.0], [], None],
+        }
+    ).write_parquet(tmp_path / "log.parquet")
+    pl.DataFrame({"item_id": [1], "tags": [["a", "b"]]}).write_parquet(tmp_path / "items.parquet")
+    done = import_log(tmp_path / "log.parquet", items=[tmp_path / "items.parquet"], force=True)
+    assert events(done).select("user_id", "item_id", "timestamp", "event").rows() == [
+        ("1", "1", moment.replace(tzinfo=UTC), "play")
+    ]
+    assert done.rejected == {"missing user": 1, "missing time": 1}
+    assert rejected(done)["embedding"].to_list() == ["[]", None]
+    assert done.dataset.items.collect()["tags"].to_list() == [["a", "b"]]
+
+
 def test_a_taken_name_is_refused_and_replaced_on_demand(tmp_path, home):
     import_text(tmp_path, LOG + GOOD)
     with pytest.raises(UsageError, match="There is a data set called 'log' already"):
