@@ -18,6 +18,9 @@ from avrec_lib.schema import TIME, Queries, check_table
 class History:
     """The events of one user strictly before `cut`. It cannot be built with a later event or another user's.
 
+    What works on one user at a time (a feature, a prompt) takes a History; matrix models take the same rows for many
+    queries at once from `models.interactions`.
+
     `events` has the columns of `schema.Events`, oldest first. Without times (`cut` is None) only the user is checked.
     """
 
@@ -93,8 +96,12 @@ class Recommender(Protocol):
         k: int,
         candidates: Sequence[str] | None = None,
         exclude_seen: bool = True,
+        seen: pl.DataFrame | None = None,
     ) -> pl.DataFrame:
-        """At most `k` items a query (`schema.Ranked`), fewer when the model has no reason to rank more."""
+        """At most `k` items a query (`schema.Ranked`), fewer when the model has no reason to rank more.
+
+        `exclude_seen` hides the query's history, and with it the pairs of `seen` (user_id, item_id).
+        """
         ...
 
     def score(self, queries: pl.DataFrame | Iterable[Query | str], candidates: Sequence[str]) -> pl.DataFrame:

@@ -92,7 +92,7 @@ class Users(dy.Schema):
 
 
 class Queries(dy.Schema):
-    """One row a request for a list: the model may know only what happened strictly before `cut` (null: no times).
+    """One row a request for a list: of its user only what happened strictly before `cut` is known (null: no times).
 
     `history`, when not null, replaces what the model knows of the user: a new user who just picked three titles.
     """
@@ -121,6 +121,11 @@ class Ranked(dy.Schema):
     rank = dy.Int32(nullable=False, min=1)
     score = dy.Float64(nullable=True, allow_nan=False)
 
+    @dy.rule()
+    def one_item_a_rank(cls) -> pl.Expr:
+        """No two items of a query share a rank."""
+        return pl.struct("query_id", "rank").is_unique()
+
 
 class Values(dy.Schema):
     """One metric of one query. Null means undefined (nothing relevant, say), and is counted, never averaged as 0."""
@@ -133,6 +138,18 @@ class Values(dy.Schema):
     metric = dy.String(nullable=False)
     k = dy.Int32(nullable=True)
     value = dy.Float64(nullable=True, allow_nan=False)
+
+
+def choices(events: pl.LazyFrame, min_value: float | None = None) -> pl.LazyFrame:
+    """The events that say "this user wanted this item": an item, and not shown, skipped, disliked or searched.
+
+    With `min_value` a row that carries a value (a rating, a play count) counts only from that value on.
+    """
+    wanted = events.filter(
+        pl.col("item_id").is_not_null(),
+        ~pl.col("event").cast(pl.String).is_in([str(event) for event in NOT_A_CHOICE]),
+    )
+    return wanted if min_value is None else wanted.filter(pl.col("value").is_null() | (pl.col("value") >= min_value))
 
 
 def check_table(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> pl.DataFrame:

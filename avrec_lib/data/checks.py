@@ -7,8 +7,10 @@ from datetime import timedelta
 import polars as pl
 
 from avrec_lib.data.check_times import check_times
-from avrec_lib.data.facts import Fact, level_of, share_of
+from avrec_lib.data.facts import LEVELS, Fact, level_of, share_of
 from avrec_lib.schema import Event
+
+__all__ = ["LEVELS", "Fact", "check_events"]
 
 SAME_PRESS = timedelta(seconds=10)
 RATED_ENOUGH, SAME_RATING = 10, 0.95

@@ -15,7 +15,7 @@ import polars as pl
 
 from avrec_lib.data.dataset import Dataset, fingerprint
 from avrec_lib.errors import DataError, UsageError
-from avrec_lib.schema import NOT_A_CHOICE, TIME, Queries, Truth, check_table
+from avrec_lib.schema import TIME, Event, Queries, Truth, check_table, choices
 
 SplitMethod = Literal["auto", "global_time", "random"]
 
@@ -24,12 +24,16 @@ SplitMethod = Literal["auto", "global_time", "random"]
 class Split:
     """`train` has the columns of `schema.Events`; `queries` and `truth` those of their schemas.
 
-    `protocol` says in plain values how the rows were cut: what every number measured on this split must carry.
+    `seen` (user_id, item_id) is all that a user met before the cut, chosen or not: skipped, disliked, rated too low.
+    With `exclude_seen` it is neither in the truth nor to be recommended. `protocol` says in plain values how the rows
+    were cut: what every number measured on this split must carry.
     """
 
     train: pl.DataFrame
     queries: pl.DataFrame
     truth: pl.DataFrame
+    seen: pl.DataFrame
+    exclude_seen: bool = True
     protocol: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -46,18 +50,6 @@ class Split:
         """`split` (training rows) and `truth`: two runs may be paired only when their truth is the same."""
         known = self.train.select("user_id", "item_id", "timestamp").lazy()
         return {"split": fingerprint({"train": known}), "truth": fingerprint({"truth": self.truth.lazy()})}
-
-
-def choices(events: pl.LazyFrame, min_value: float | None = None) -> pl.LazyFrame:
-    """The events that say "this user wanted this item": an item, and not shown, skipped, disliked or searched.
-
-    With `min_value` a row that carries a value (a rating, a play count) counts only from that value on.
-    """
-    wanted = events.filter(
-        pl.col("item_id").is_not_null(),
-        ~pl.col("event").cast(pl.String).is_in([str(event) for event in NOT_A_CHOICE]),
-    )
-    return wanted if min_value is None else wanted.filter(pl.col("value").is_null() | (pl.col("value") >= min_value))
 
 
 def split_dataset(
@@ -89,64 +81,79 @@ def split_dataset(
             "A split by time needs the column 'timestamp', which {name} does not have.",
             hint="Use split=random, and read its numbers as optimistic.", name=dataset.name,
         )  # fmt: skip
-    rows = choices(dataset.events, min_value)
+    met = dataset.events.filter(
+        pl.col("item_id").is_not_null(), pl.col("event").cast(pl.String) != Event.IMPRESSION.value
+    ).with_row_index("place")  # fmt: skip
+    chosen = choices(met, min_value).select("place")
+    events = met.collect(engine="streaming")
+    rows = events.with_columns(chosen=pl.col("place").is_in(chosen.collect(engine="streaming")["place"].implode()))
+    rows = rows.drop("place")
+    if not rows["chosen"].any():
+        raise DataError("No event is left to split.", hint="Lower min_value, or look at `avrec data describe`.")
     if method == "global_time":
         return _global_time(rows, test_share, exclude_seen)
     return _random(rows, test_share, exclude_seen, seed)
 
 
-def _global_time(rows: pl.LazyFrame, test_share: float, exclude_seen: bool) -> Split:
+def _global_time(rows: pl.DataFrame, test_share: float, exclude_seen: bool) -> Split:
     """Train strictly before one moment, test from that moment on, for all users alike."""
-    events = rows.filter(pl.col("timestamp").is_not_null()).collect(engine="streaming")
-    if events.is_empty():
+    timed = rows.filter(pl.col("timestamp").is_not_null())
+    times = timed.filter("chosen")["timestamp"].sort()
+    if times.is_empty():
         raise DataError("No event is left to split.", hint="Lower min_value, or look at `avrec data describe`.")
-    times = events["timestamp"].sort()
     cut: datetime = times[min(math.ceil(times.len() * (1 - test_share)), times.len() - 1)]
     after = pl.col("timestamp") >= cut
-    protocol = {"method": "global_time", "test_share": test_share, "cut": cut.isoformat()}
-    return _assemble(events.filter(~after), events.filter(after), cut, exclude_seen, protocol)
+    untimed = rows["chosen"].sum() - times.len()
+    protocol = {
+        "method": "global_time",
+        "test_share": test_share,
+        "cut": cut.isoformat(),
+        "events_without_time": untimed,
+    }
+    return _assemble(timed.filter(~after), timed.filter(after), cut, exclude_seen, protocol)
 
 
-def _random(rows: pl.LazyFrame, test_share: float, exclude_seen: bool, seed: int) -> Split:
-    """Each user-item pair goes to the test with probability `test_share`: leaks the future, needs no times."""
-    events = rows.collect(engine="streaming")
-    pairs = events.select("user_id", "item_id").unique(maintain_order=True)
-    drawn = pairs.with_columns(test=pl.Series(np.random.default_rng(seed).random(pairs.height) < test_share))
-    events = events.join(drawn, on=["user_id", "item_id"], how="left", maintain_order="left")
+def _random(rows: pl.DataFrame, test_share: float, exclude_seen: bool, seed: int) -> Split:
+    """Each user-item pair goes to the test with probability `test_share`: leaks the future, needs no times.
+
+    The pairs are drawn in the order of their ids, so that the order of the rows does not matter.
+    """
+    pairs = rows.filter("chosen").select("user_id", "item_id").unique().sort("user_id", "item_id")
+    held_out = pairs.filter(pl.Series(np.random.default_rng(seed).random(pairs.height) < test_share))
     protocol = {"method": "random", "test_share": test_share, "seed": seed}
-    train, test = (events.filter(pl.col("test") == side).drop("test") for side in (False, True))
+    on = ["user_id", "item_id"]
+    train, test = (rows.join(held_out, on=on, how=how, maintain_order="left") for how in ("anti", "semi"))
     return _assemble(train, test, None, exclude_seen, protocol)
 
 
 def _assemble(
-    train: pl.DataFrame,
-    test: pl.DataFrame,
-    cut: datetime | None,
-    exclude_seen: bool,
-    protocol: dict[str, Any],
+    before: pl.DataFrame, after: pl.DataFrame, cut: datetime | None, exclude_seen: bool, protocol: dict[str, Any]
 ) -> Split:
+    train, test = (side.filter("chosen").drop("chosen") for side in (before, after))
     if train.is_empty() or test.is_empty():
         side = "train" if train.is_empty() else "test"
         raise DataError(
             "The split leaves no {side} rows ({train} train, {test} test).",
             hint="Change test_share, or bring a longer log.", side=side, train=train.height, test=test.height,
         )  # fmt: skip
-    pairs = test.select("user_id", "item_id").unique(maintain_order=True)
-    truth = pairs.join(train, on=["user_id", "item_id"], how="anti", maintain_order="left") if exclude_seen else pairs
-    queries = truth.select("user_id").unique(maintain_order=True)
-    queries = queries.select(
-        query_id="user_id",
-        user_id="user_id",
-        cut=pl.lit(cut, dtype=TIME),
-        history=pl.lit(None, dtype=pl.List(pl.String)),
-    )
+    on = ["user_id", "item_id"]
+    seen, pairs = (rows.select(on).unique(maintain_order=True) for rows in (before, test))
+    truth = pairs.join(seen, on=on, how="anti", maintain_order="left") if exclude_seen else pairs
+    if truth.is_empty():
+        raise DataError(
+            "Every test row repeats what its user already had, so nothing is left to find.",
+            hint="Use exclude_seen=false.",
+        )
+    no_history = pl.lit(None, dtype=pl.List(pl.String))
+    users = truth.select("user_id").unique(maintain_order=True)
+    queries = users.select(query_id="user_id", user_id="user_id", cut=pl.lit(cut, dtype=TIME), history=no_history)
     truth = truth.select(query_id="user_id", user_id="user_id", item_id="item_id", relevance=pl.lit(1.0))
-    warm_users = train.select("user_id").unique()
     protocol |= {
-        "exclude_seen": exclude_seen,
         "train_events": train.height,
         "test_events": test.height,
-        "test_events_of_unseen_users": test.join(warm_users, on="user_id", how="anti").height,
+        "test_events_of_unseen_users": test.join(train.select("user_id").unique(), on="user_id", how="anti").height,
         "repeats_dropped_from_truth": pairs.height - truth.height,
+        "truth_of_unseen_items": truth.join(train.select("item_id").unique(), on="item_id", how="anti").height,
     }
-    return Split(train, check_table(queries, Queries, "queries"), check_table(truth, Truth, "truth"), protocol)
+    queries, truth = check_table(queries, Queries, "queries"), check_table(truth, Truth, "truth")
+    return Split(train, queries, truth, seen, exclude_seen, protocol)

@@ -20,7 +20,10 @@ INTERVAL_METHOD = "95 % percentile bootstrap over users"
 PAIRED_INTERVAL_METHOD = "paired 95 % percentile bootstrap over users"
 Verdict = Literal["better", "worse", "cannot be decided with this data"]
 
-PAIRED_COLUMNS = ("metric", "k", "difference", "low", "high", "n", "users", "verdict")
+PAIRED_COLUMNS = ("metric", "k", "difference", "low", "high", "n", "users", "unpaired", "verdict")
+FEWEST_USERS = 30
+"""Below this many users a bootstrap interval is too narrow to carry a verdict (`test_intervals_cover`)."""
+
 _BLOCK_USERS = 8192
 
 
@@ -30,6 +33,8 @@ def bootstrap_means(sums: np.ndarray, counts: np.ndarray, *, resamples: int = 20
     `sums` and `counts` are (clusters, columns): a cluster's sum of defined values and their number. A resample in
     which a column has no defined value is NaN.
     """
+    # Around the mean float32 has digits to spare, also for seconds or revenue.
+    centre = np.divide(sums.sum(axis=0), counts.sum(axis=0), out=np.zeros(sums.shape[1]), where=counts.sum(axis=0) > 0)
     weight_of = poisson.ppf((np.arange(65536) + 0.5) / 65536, 1).astype(np.float32)
     rng = np.random.default_rng(seed)
     top, bottom = (np.zeros((resamples, sums.shape[1]), dtype=np.float64) for _ in range(2))
@@ -37,15 +42,15 @@ def bootstrap_means(sums: np.ndarray, counts: np.ndarray, *, resamples: int = 20
         block = slice(start, start + _BLOCK_USERS)
         drawn = rng.integers(0, 65536, size=(resamples, len(sums[block])), dtype=np.uint16)
         weights = weight_of[drawn]
-        top += weights @ sums[block].astype(np.float32)
+        top += weights @ (sums[block] - centre * counts[block]).astype(np.float32)
         bottom += weights @ counts[block].astype(np.float32)
-    return np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom > 0)
+    return centre + np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom > 0)
 
 
 def summarise(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> pl.DataFrame:
     """Columns model, metric, k, value (the mean), low, high, n (queries with a value), undefined, users.
 
-    One user has no interval: low and high are null.
+    One user has no interval, nor have values that are all the same: low and high are null.
     """
     keys = ["model", "metric", "k"]
     groups = values.select(keys).unique(maintain_order=True)
@@ -67,6 +72,7 @@ def summarise(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> 
     if spread.any():
         means_of = bootstrap_means(sums[:, spread], counts[:, spread], resamples=resamples, seed=seed)
         low[spread], high[spread] = np.nanquantile(means_of, [0.025, 0.975], axis=0)
+    low, high = (np.where(low < high, bound, np.nan) for bound in (low, high))
     undefined = values.group_by(keys).agg(undefined=pl.col("value").null_count())
     return groups.with_columns(
         value=pl.Series(means), low=pl.Series(low), high=pl.Series(high), n=pl.Series(n.astype(np.int64)),
@@ -79,11 +85,16 @@ def summarise(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> 
 def paired_difference(
     values_a: pl.DataFrame, values_b: pl.DataFrame, *, resamples: int = 2000, seed: int = 0
 ) -> pl.DataFrame:
-    """B minus A on the same queries: columns metric, k, difference, low, high, n, users, verdict.
+    """B minus A on the same queries: columns metric, k, difference, low, high, n, users, unpaired, verdict.
 
     Both tables hold one model each. Pairs are formed on window, query, metric and k; a side with several seeds enters
-    as its mean over them. A pair with an undefined side is left out. Raises UsageError when the two share no query.
+    as its mean over them. A pair with an undefined side is left out; `unpaired` counts the values of either side
+    without a partner. Raises UsageError when a side holds several models, or the two share no query.
     """
+    for side in (values_a, values_b):
+        if side["model"].n_unique() > 1:
+            raise UsageError("A pair is of two models, but one side holds {models}.",
+                             models=", ".join(side["model"].unique(maintain_order=True)))  # fmt: skip
     on = ["window", "query_id", "user_id", "metric", "k"]
     over_seeds = [side.group_by(on, maintain_order=True).agg(pl.col("value").mean()) for side in (values_a, values_b)]
     pairs = over_seeds[0].join(over_seeds[1], on=on, suffix="_b", nulls_equal=True, maintain_order="left")
@@ -91,8 +102,16 @@ def paired_difference(
         raise UsageError("The two sides share no query, so nothing can be paired.")
     differences = pairs.select(*on, model=pl.lit("difference"), value=pl.col("value_b") - pl.col("value"))
     table = summarise(differences, resamples=resamples, seed=seed).rename({"value": "difference"})
-    verdicts = [verdict(low, high) for low, high in table.select("low", "high").iter_rows()]
-    return table.with_columns(verdict=pl.Series(verdicts, dtype=pl.String)).select(PAIRED_COLUMNS)
+    either = pl.concat(over_seeds).select("window", "query_id", "metric", "k").unique()
+    unpaired = (
+        either.group_by("metric", "k").len("all").join(pairs.group_by("metric", "k").len("paired"), on=["metric", "k"])
+    )
+    verdicts = [verdict(*row) for row in table.select("low", "high", "users").iter_rows()]
+    return (
+        table.join(unpaired, on=["metric", "k"], nulls_equal=True, maintain_order="left")
+        .with_columns(unpaired=pl.col("all") - pl.col("paired"), verdict=pl.Series(verdicts, dtype=pl.String))
+        .select(PAIRED_COLUMNS)
+    )
 
 
 def pairwise_differences(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> pl.DataFrame:
@@ -110,10 +129,14 @@ def pairwise_differences(values: pl.DataFrame, *, resamples: int = 2000, seed: i
     return pl.concat(parts)
 
 
-def verdict(low: float | None, high: float | None) -> Verdict:
-    """Reads the interval of a difference for a metric where more is better."""
-    if low is not None and low > 0:
-        return "better"
-    if high is not None and high < 0:
-        return "worse"
+def verdict(low: float | None, high: float | None, users: int) -> Verdict:
+    """Reads the interval of a difference for a metric where more is better.
+
+    Nothing is decided without an interval, nor by fewer than FEWEST_USERS users.
+    """
+    if low is not None and high is not None and users >= FEWEST_USERS:
+        if low > 0:
+            return "better"
+        if high < 0:
+            return "worse"
     return "cannot be decided with this data"

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from avrec_lib.errors import UsageError
-from avrec_lib.schema import Values
+from avrec_lib.protocols import queries_table
+from avrec_lib.schema import Ranked, Truth, Values, check_table
 
 RankingMetric = Literal["ndcg", "recall", "hit_rate"]
 
@@ -30,13 +31,15 @@ def ranking_values(
     With g the relevance of the item at rank r and R the relevant items of the query:
     `ndcg` = Σ_{r≤k} g/log2(r+1) over the same sum for the best possible list (cut at min(k, |R|));
     `recall` = |R among the first k| / |R|; `hit_rate` = 1 when any of R is among the first k.
-    A query without truth has no value (null).
+    A query without truth has no value (null). Raises DataError for a table that breaks its schema (an item or a rank
+    twice in a list, say) or queries that are not unique; UsageError for unknown metrics.
     """
     unknown = set(metrics) - set(get_args(RankingMetric))
     if unknown or not k or min(k) < 1:
         raise UsageError("Metrics are {known} at k of 1 or more; got {metrics} at {k}.",
                          known=", ".join(get_args(RankingMetric)), metrics=", ".join(metrics), k=list(k))  # fmt: skip
-    asked = queries.select("query_id", "user_id").with_row_index("row")
+    ranked, truth = check_table(ranked, Ranked, "ranked"), check_table(truth, Truth, "truth")
+    asked = queries_table(queries).select("query_id", "user_id").with_row_index("row")
     depth = max(k)
     found = ranked.filter(pl.col("rank") <= depth).join(truth, on=["query_id", "item_id"]).select(
         "query_id", "rank", "relevance"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tracemalloc
 from dataclasses import dataclass
 
 import polars as pl
-import psutil
 
 from avrec_lib.data.split import Split
 from avrec_lib.protocols import Recommender
@@ -18,7 +14,10 @@ from avrec_lib.protocols import Recommender
 
 @dataclass(frozen=True)
 class Trial:
-    """The lists of one model and what they cost: wall seconds and the growth of this process in MiB."""
+    """The lists of one model and what they cost: wall seconds, and the peak of its arrays in MiB.
+
+    The peak is what Python and numpy held (`tracemalloc`); polars and the workspace of a solver are not in it.
+    """
 
     model: str
     ranked: pl.DataFrame
@@ -34,34 +33,14 @@ def run_trial(
 
     Seen items are hidden exactly when the truth of the split was made without them.
     """
-    with _peak_memory() as memory:
+    tracemalloc.start()
+    try:
         start = time.perf_counter()
         model.fit(split.train, items=items)
         fitted = time.perf_counter()
-        ranked = model.recommend(queries, k, exclude_seen=bool(split.protocol["exclude_seen"]))
+        ranked = model.recommend(queries, k, exclude_seen=split.exclude_seen, seen=split.seen)
         finished = time.perf_counter()
-    return Trial(model.name, ranked, fitted - start, finished - fitted, memory["peak"])
-
-
-@contextmanager
-def _peak_memory(every_seconds: float = 0.005) -> Iterator[dict[str, float]]:
-    """Samples this process' resident memory in a thread; `["peak"]` is the growth over the start, in MiB."""
-    process, done = psutil.Process(os.getpid()), threading.Event()
-    before = process.memory_info().rss
-    found = {"peak": 0.0}
-
-    def look() -> None:
-        found["peak"] = max(found["peak"], (process.memory_info().rss - before) / 2**20)
-
-    def watch() -> None:
-        while not done.wait(every_seconds):
-            look()
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield found
+        peak = tracemalloc.get_traced_memory()[1]
     finally:
-        look()
-        done.set()
-        thread.join()
+        tracemalloc.stop()
+    return Trial(model.name, ranked, fitted - start, finished - fitted, peak / 2**20)

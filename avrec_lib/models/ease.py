@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
 
-from avrec_lib.errors import DataError
+from avrec_lib.errors import DataError, UsageError
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.top_k import UNRANKED, top_k
 
@@ -16,27 +16,40 @@ _ROWS = 512
 class EASE(MatrixRecommender):
     """Scores X·B with B = I − P·diag(1/diag(P)), P = (XᵀX + λI)⁻¹ (Steck 2019, "Embarrassingly shallow autoencoders").
 
-    `regularisation` is λ. Memory is 8·n² bytes for n items and time grows with n³, so only the `max_items` most
-    chosen items take part; the rest is never ranked. A user without history gets no list.
+    `regularisation` is λ. Learning takes about 12·n² bytes for n items and time that grows with n³, so only the
+    `max_items` most chosen items take part; the rest is never ranked. A user without history gets no list.
     """
 
     name = "EASE"
     learned = ("weights", "kept")
 
     def __init__(self, regularisation: float = 250.0, max_items: int = 10_000) -> None:
-        self.regularisation, self.max_items = regularisation, max_items
+        if not regularisation > 0 or max_items < 1:
+            raise UsageError(
+                "EASE takes a regularisation above 0 and max_items of 1 or more, not {regularisation} and {max_items}.",
+                regularisation=regularisation, max_items=max_items,
+            )  # fmt: skip
+        self.regularisation, self.max_items = float(regularisation), int(max_items)
 
     def _learn(self, matrix: sparse.csr_matrix) -> None:
         counts = np.asarray(matrix.sum(axis=0), dtype=np.float64)
         columns, popularity = top_k(counts, self.max_items)
         self.kept = np.sort(columns[popularity > 0])
         known = matrix[:, self.kept].astype(np.float64)
-        gram = np.asarray((known.T @ known).todense(), order="F")
-        gram[np.diag_indices_from(gram)] += self.regularisation
-        precision = _inverse_in_place(gram)
-        weights = precision / -np.diag(precision)
-        np.fill_diagonal(weights, 0.0)
-        self.weights = weights.astype(np.float32)
+        n = known.shape[1]
+        precision = np.empty((n, n), order="F")
+        for start in range(0, n, _ROWS):
+            precision[:, start : start + _ROWS] = (known.T @ known[:, start : start + _ROWS]).toarray()
+        precision[np.diag_indices(n)] += self.regularisation
+        precision = _inverse_in_place(precision)
+        precision /= -np.diag(precision).copy()
+        np.fill_diagonal(precision, 0.0)
+        self.weights = precision.astype(np.float32)
+
+    def _prepare(self, items: int) -> None:
+        n = len(self.kept)
+        if self.weights.shape != (n, n) or n > items or self.kept.min() < 0 or self.kept.max() >= items:
+            raise ValueError("weights do not fit the catalogue")
 
     def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
         scores = np.full(histories.shape, UNRANKED, dtype=np.float32)
@@ -51,7 +64,7 @@ def _inverse_in_place(matrix: np.ndarray) -> np.ndarray:
     factor, failed = lapack.dpotrf(matrix, lower=1, overwrite_a=1)
     inverse, failed_too = lapack.dpotri(factor, lower=1, overwrite_c=1)
     if failed or failed_too:
-        raise DataError("EASE cannot invert its matrix.", hint="Raise regularisation above 0.")
+        raise DataError("EASE cannot invert its matrix.", hint="Raise regularisation.")
     for start in range(0, len(inverse), _ROWS):  # mirror the lower triangle, a strip at a time
         end = start + _ROWS
         strip = inverse[start:end, start:end]

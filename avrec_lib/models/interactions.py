@@ -12,7 +12,7 @@ import polars as pl
 from scipy import sparse
 
 from avrec_lib.errors import DataError
-from avrec_lib.schema import TIME
+from avrec_lib.schema import TIME, choices
 
 _ORDER_SEED = 20_240_229
 
@@ -31,7 +31,19 @@ class Interactions:
 
     @classmethod
     def of(cls, train: pl.DataFrame, items: pl.DataFrame | None = None) -> Self:
-        """From training events; items of the item table that nobody touched are in the catalogue too."""
+        """From training events; items of the item table that nobody touched are in the catalogue too.
+
+        Where the events say what happened, only choices count. Raises DataError for ids that are not strings, and
+        when no row has an item.
+        """
+        for column in ("user_id", "item_id"):
+            if train.schema[column] != pl.String:
+                raise DataError(
+                    "The column {column} holds {found}, but ids are strings.", hint="Cast it with cast(pl.String).",
+                    column=repr(column), found=train.schema[column],
+                )  # fmt: skip
+        if "event" in train.columns:
+            train = choices(train.lazy()).collect()
         known = train.get_column("item_id").drop_nulls().unique()
         if items is not None and "item_id" in items.columns:
             known = pl.concat([known, items.get_column("item_id")]).unique()
@@ -58,8 +70,11 @@ class Interactions:
     def histories(self, queries: pl.DataFrame) -> sparse.csr_matrix:
         """Queries × items: what each query may know, strictly before its cut, or its own `history` where it has one.
 
-        This is the only door through which a model of this house sees a user.
+        Through this door alone a model's scores see a user's past; what its weights know is what `fit` was given.
+        Raises DataError for a cut where the training rows have no times.
         """
+        if not self.is_timed and queries.get_column("cut").null_count() < queries.height:
+            raise DataError("A query has a cut, but the training rows have no times to cut.")
         asked = queries.with_row_index("row")
         from_log = (
             asked.filter(pl.col("history").is_null())
@@ -70,6 +85,17 @@ class Interactions:
         told = asked.filter(pl.col("history").list.len() > 0).select("row", item_id="history").explode("item_id")
         from_query = told.join(self.item_rows, on="item_id", how="inner").select("row", "item_row")
         return _ones(pl.concat([from_log, from_query]), (queries.height, len(self.item_ids)))
+
+    @cached_property
+    def is_timed(self) -> bool:
+        """Whether any training row has a time."""
+        return self.log.get_column("timestamp").null_count() < self.log.height
+
+    def places_of(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Row of the query and row of the item for each of `pairs` (user_id, item_id) whose user asks here."""
+        asked = queries.select("user_id").with_row_index("row")
+        placed = asked.join(pairs.select("user_id", "item_id"), on="user_id").join(self.item_rows, on="item_id")
+        return placed.get_column("row").to_numpy(), placed.get_column("item_row").to_numpy()
 
     def rows_of(self, item_ids: Sequence[str]) -> np.ndarray:
         """The rows of the ids that are in the catalogue; others are left out."""

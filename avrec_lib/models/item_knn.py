@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from avrec_lib.errors import UsageError
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.top_k import UNRANKED
 
@@ -22,6 +23,11 @@ class ItemKNN(MatrixRecommender):
     learned = ("similarity_data", "similarity_columns", "similarity_starts")
 
     def __init__(self, neighbours: int = 100, shrinkage: float = 0.0) -> None:
+        if not isinstance(neighbours, int) or neighbours < 1 or shrinkage < 0:
+            raise UsageError(
+                "Item-KNN takes neighbours from 1 and a shrinkage from 0 upwards, not {neighbours} and {shrinkage}.",
+                neighbours=neighbours, shrinkage=shrinkage,
+            )  # fmt: skip
         self.neighbours, self.shrinkage = neighbours, shrinkage
 
     def _learn(self, matrix: sparse.csr_matrix) -> None:
@@ -46,10 +52,12 @@ class ItemKNN(MatrixRecommender):
         kept = best_first[(place < self.neighbours) & (cosine[best_first] > 0)]
         return sparse.csr_matrix((cosine[kept], (rows[kept], columns[kept])), shape=together.shape)
 
+    def _prepare(self, items: int) -> None:
+        arrays = (self.similarity_data, self.similarity_columns, self.similarity_starts)
+        similarity = sparse.csr_matrix(arrays, shape=(items, items))
+        similarity.check_format(full_check=True)  # numbers from a file must not reach beyond the arrays
+        self._by_neighbour = similarity.T.tocsr()
+
     def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
-        items = histories.shape[1]
-        similarity = sparse.csr_matrix(
-            (self.similarity_data, self.similarity_columns, self.similarity_starts), shape=(items, items)
-        )
-        scores = (histories @ similarity.T).toarray()
+        scores = (histories @ self._by_neighbour).toarray()
         return np.where(scores > 0, scores, np.float32(UNRANKED))

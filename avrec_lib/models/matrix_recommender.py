@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,14 +12,14 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from avrec_lib.errors import DataError, UsageError
+from avrec_lib.errors import UsageError
 from avrec_lib.models.interactions import Interactions
+from avrec_lib.models.saving import load_model, save_model
 from avrec_lib.models.top_k import UNRANKED, top_k
 from avrec_lib.protocols import Query, queries_table
 from avrec_lib.schema import Ranked
 
 BLOCK_BYTES = 64 * 2**20
-FORMAT = 1
 
 
 class MatrixRecommender(ABC):
@@ -41,10 +40,19 @@ class MatrixRecommender(ABC):
     def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
         """Scores (queries, items) float32, `UNRANKED` where there is nothing to say. The caller may overwrite it."""
 
+    @abstractmethod
+    def _prepare(self, items: int) -> None:
+        """Check what was learned against a catalogue of `items` (ValueError), and derive what scoring needs."""
+
     def fit(self, train: pl.DataFrame, items: pl.DataFrame | None = None, users: pl.DataFrame | None = None) -> Self:
-        """Learn from events (columns user_id, item_id, and timestamp where there is one); returns itself."""
-        self._interactions = Interactions.of(train, items)
-        self._learn(self._interactions.matrix())
+        """Learn from events; returns itself.
+
+        Columns user_id and item_id (strings), timestamp where there is one; with a column event only what counts as a
+        choice (`schema.choices`) is learned from. `users` is for models that know more of them than their history.
+        """
+        interactions = Interactions.of(train, items)
+        self._learn(interactions.matrix())
+        self._resume(interactions)
         return self
 
     def recommend(
@@ -53,20 +61,24 @@ class MatrixRecommender(ABC):
         k: int,
         candidates: Sequence[str] | None = None,
         exclude_seen: bool = True,
+        seen: pl.DataFrame | None = None,
     ) -> pl.DataFrame:
         """At most `k` items a query as `schema.Ranked`; fewer when the model has nothing more to say.
 
-        `candidates` limits the list to these items. `exclude_seen` leaves out what the query's history holds.
-        Ties of score are broken by a fixed shuffle of the item ids.
+        `candidates` limits the list to these items. `exclude_seen` leaves out what the query's history holds, and
+        with it the pairs of `seen` (columns user_id, item_id): what the user met without choosing it. Ties of score
+        are broken by a fixed shuffle of the item ids.
         """
         if k < 1:
             raise UsageError("k must be at least 1, but is {k}.", k=k)
         asked = queries_table(queries)
-        allowed = None if candidates is None else self._fitted().rows_of(candidates)
+        allowed = None if candidates is None else np.sort(self._fitted().rows_of(candidates))
         parts = []
         for block, histories, scores in self._blocks(asked):
             if exclude_seen:
                 scores[histories.nonzero()] = UNRANKED
+                if seen is not None:
+                    scores[self._fitted().places_of(block, seen)] = UNRANKED
             if allowed is not None:
                 best, kept = top_k(scores[:, allowed], k)
                 best = allowed[best]
@@ -119,45 +131,15 @@ class MatrixRecommender(ABC):
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def save(self, folder: Path) -> None:
-        """Write the fitted model: `model.json`, `arrays.safetensors`, `items.parquet`, `log.parquet`."""
-        from safetensors.numpy import save_file
-
-        interactions = self._fitted()
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {name: np.ascontiguousarray(getattr(self, name)) for name in self.learned},
-            folder / "arrays.safetensors",
-        )
-        interactions.item_rows.write_parquet(folder / "items.parquet")
-        interactions.log.write_parquet(folder / "log.parquet")
-        card = {"format": FORMAT, "model": type(self).__name__, "options": self.options()}
-        (folder / "model.json").write_text(json.dumps(card, indent=1) + "\n", "utf-8")
+        """Write the fitted model to `folder` (safetensors, Parquet, JSON), whole or not at all."""
+        save_model(self, self._fitted(), folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; raises DataError when it is damaged, of another model or another format."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        return load_model(cls, folder)
 
-        try:
-            card = json.loads((folder / "model.json").read_text("utf-8"))
-            if (card["format"], card["model"]) != (FORMAT, cls.__name__):
-                raise DataError(
-                    "{folder} holds a {found} of format {format}, not a {expected} of format {known}.", folder=folder,
-                    found=card["model"], format=card["format"], expected=cls.__name__, known=FORMAT,
-                )  # fmt: skip
-            model = cls(**card["options"])
-            for name, array in load_file(folder / "arrays.safetensors").items():
-                setattr(model, name, array)
-            ids = pl.read_parquet(folder / "items.parquet").sort("item_row").get_column("item_id").to_numpy()
-            model._interactions = Interactions(ids, pl.read_parquet(folder / "log.parquet"))
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            SafetensorError,
-            pl.exceptions.PolarsError,
-        ) as error:
-            raise DataError("The model in {folder} cannot be read: {error}.", folder=folder, error=error) from error
-        return model
+    def _resume(self, interactions: Interactions) -> None:
+        """Take up what was learned; raises ValueError when the arrays do not fit the catalogue or each other."""
+        self._prepare(len(interactions.item_ids))
+        self._interactions = interactions

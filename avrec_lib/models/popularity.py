@@ -19,5 +19,9 @@ class Popularity(MatrixRecommender):
         counts = np.asarray(matrix.sum(axis=0), dtype=np.float32).ravel()
         self.counts = np.where(counts > 0, counts, np.float32(UNRANKED))
 
+    def _prepare(self, items: int) -> None:
+        if self.counts.shape != (items,) or np.isnan(self.counts).any():
+            raise ValueError("counts do not fit the catalogue")
+
     def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
         return np.tile(self.counts, (histories.shape[0], 1))

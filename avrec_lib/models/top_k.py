@@ -11,7 +11,8 @@ UNRANKED = -np.inf
 def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The columns and scores of the `k` largest of each row, best first; ties go to the lower column.
 
-    `scores` is (rows, columns) float without NaN. Returns two arrays of shape (rows, min(k, columns)).
+    `scores` is (rows, columns) float without NaN. Returns two arrays of shape (rows, min(k, columns)); which of the
+    UNRANKED fill up a row that has fewer than `k` others is left open.
     """
     rows, columns = scores.shape
     k = min(k, columns)
@@ -21,7 +22,8 @@ def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         best = np.argpartition(scores, columns - k, axis=1)[:, columns - k :]
         threshold = np.take_along_axis(scores, best, axis=1).min(axis=1)
         # Only a row whose k-th score also stands outside its k best can break the tie rule.
-        tied = np.flatnonzero((scores >= threshold[:, None]).sum(axis=1) > k)
+        full = np.flatnonzero(threshold > UNRANKED)
+        tied = full[(scores[full] >= threshold[full, None]).sum(axis=1) > k]
         best[tied] = _lowest_columns_win(scores[tied], threshold[tied], k)
     kept = np.take_along_axis(scores, best, axis=1)
     order = np.lexsort((best, -kept), axis=1)

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avrec_lib.data.dataset import Dataset, DatasetCard
-from avrec_lib.data.split import Split, choices, split_dataset
+from avrec_lib.data.split import Split, split_dataset
 from avrec_lib.errors import DataError, UsageError
-from avrec_lib.schema import Events, with_all_columns
+from avrec_lib.schema import Events, choices, with_all_columns
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -78,6 +78,26 @@ def test_auto_takes_time_where_there_is_time_and_says_which_it_took() -> None:
     assert split_dataset(untimed).protocol["method"] == "random"
     with pytest.raises(DataError, match="timestamp"):
         split_dataset(untimed, "global_time")
+
+
+def test_what_was_met_but_not_chosen_is_neither_asked_for_nor_to_be_shown() -> None:
+    data = log([("a", "x", 0), ("b", "z", 1), ("a", "x", 2), ("a", "y", 3), ("b", "y", 4)])
+    rated = FakeDataset(data._table.collect().with_columns(value=pl.Series([1.0, 5.0, 5.0, 5.0, 5.0])))  # type: ignore[attr-defined]
+    split = split_dataset(rated, "global_time", test_share=0.75, min_value=4)
+    assert split.train["item_id"].to_list() == ["z"]
+    assert ("a", "x") in split.seen.rows()
+    assert split.truth.select("user_id", "item_id").rows() == [("a", "y"), ("b", "y")]
+
+
+def test_the_random_split_does_not_depend_on_the_order_of_rows() -> None:
+    rows = [(user, item, 0) for user in "abcdef" for item in "uvwxyz"]
+    once, again = (split_dataset(log(order), "random") for order in (rows, rows[::-1]))
+    assert set(once.truth.select("user_id", "item_id").rows()) == set(again.truth.select("user_id", "item_id").rows())
+
+
+def test_a_test_of_repeats_alone_is_refused() -> None:
+    with pytest.raises(DataError, match="exclude_seen"):
+        split_dataset(log([("a", "x", 0), ("a", "x", 9)]), "global_time", test_share=0.5)
 
 
 def test_impressions_and_skips_are_no_choices() -> None:

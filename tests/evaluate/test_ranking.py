@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avrec_lib.errors import UsageError
+from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate.beyond_accuracy import answered_share, catalogue_coverage
 from avrec_lib.evaluate.ranking import ranking_values
 from avrec_lib.schema import Values, check_table
@@ -53,6 +53,25 @@ def test_a_query_without_truth_is_undefined_and_one_without_a_list_scores_zero()
     values = ranking_values(ranked_table({"a": ["x"]}), truth_table({"b": {"x": 1}}), queries_of(["a", "b"]), model="m")
     assert values.filter(query_id="a")["value"].null_count() == 3
     assert values.filter(query_id="b")["value"].to_list() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"item_id": ["x", "x"], "rank": [1, 2]},
+        {"item_id": ["x", "y"], "rank": [1, 1]},
+        {"item_id": ["x", "y"], "rank": [0, 1]},
+    ],
+)
+def test_a_list_with_an_item_or_a_rank_twice_or_a_rank_of_zero_is_refused(rows: dict) -> None:
+    ranked = ranked_table({"a": ["x", "y"]}).with_columns(pl.Series(name, values) for name, values in rows.items())
+    with pytest.raises(DataError, match="ranked"):
+        ranking_values(ranked, truth_table({"a": {"x": 1}}), queries_of(["a"]), model="m")
+
+
+def test_a_query_asked_twice_is_refused() -> None:
+    with pytest.raises(DataError, match="queries"):
+        ranking_values(ranked_table({}), truth_table({"a": {"x": 1}}), queries_of(["a", "a"]), model="m")
 
 
 def test_unknown_metrics_are_refused() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.protocols import Query, Recommender
@@ -73,11 +76,72 @@ class RecommenderContract:
         with pytest.raises(DataError):
             type(model).load(tmp_path / "model")
 
+    @pytest.mark.parametrize("harm", ["missing", "extra", "short", "huge"])
+    def test_arrays_that_do_not_fit_are_refused(self, harm: str, tmp_path: Path) -> None:
+        model = self.fitted()
+        model.save(tmp_path / "model")
+        file = tmp_path / "model" / "arrays.safetensors"
+        arrays = load_file(file)
+        name = max(arrays, key=lambda name: arrays[name].dtype.kind == "i")  # numbers of columns, where there are any
+        match harm:
+            case "missing":
+                del arrays[name]
+            case "extra":
+                arrays["recommend"] = arrays[name]
+            case "short":
+                arrays[name] = arrays[name][:-1].copy()
+            case "huge":
+                arrays[name] = arrays[name].copy()
+                arrays[name].flat[0] = np.nan if arrays[name].dtype.kind == "f" else 10**8
+        save_file(arrays, file)
+        with pytest.raises(DataError):
+            type(model).load(tmp_path / "model")
+
+    def test_another_format_or_model_is_refused(self, tmp_path: Path) -> None:
+        model = self.fitted()
+        model.save(tmp_path / "model")
+        card = json.loads((tmp_path / "model" / "model.json").read_text())
+        for change in ({"format": 99}, {"model": "Other"}, {"options": {"unknown": 1}}):
+            (tmp_path / "model" / "model.json").write_text(json.dumps(card | change))
+            with pytest.raises(DataError):
+                type(model).load(tmp_path / "model")
+
     def test_many_queries_at_once_get_the_lists_of_one_at_a_time(self) -> None:
         model, users = self.fitted(), [f"u{n}" for n in range(12)]
         together = model.recommend(users, k=5)
         alone = pl.concat([model.recommend([user], k=5) for user in users])
         assert together.select("query_id", "item_id", "rank").equals(alone.select("query_id", "item_id", "rank"))
+
+    def test_lists_do_not_depend_on_how_queries_fall_into_blocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        model, users = self.fitted(), [f"u{n}" for n in range(12)]
+        together = model.recommend(users, k=5)
+        monkeypatch.setattr("avrec_lib.models.matrix_recommender.BLOCK_BYTES", 4 * 12 * 5)
+        assert model.recommend(users, k=5).select("query_id", "item_id").equals(together.select("query_id", "item_id"))
+
+    def test_the_order_of_candidates_does_not_break_ties(self) -> None:
+        candidates = [f"i{i}" for i in range(12)]
+        lists = [self.fitted().recommend(["u1"], k=4, candidates=order) for order in (candidates, candidates[::-1] * 2)]
+        assert lists[0].equals(lists[1])
+
+    def test_only_choices_are_learned_from(self) -> None:
+        train = checkerboard(12, 12, hide_diagonal=True).with_columns(event=pl.lit("play"))
+        noise = train.with_columns(event=pl.lit("impression"), item_id=pl.lit("shown, never chosen"))
+        ranked = self.make().fit(pl.concat([train, noise])).recommend(["u1"], k=12)
+        assert ranked.equals(self.fitted().recommend(["u1"], k=12))
+
+    def test_what_was_met_but_not_chosen_can_be_hidden_too(self) -> None:
+        first = self.fitted().recommend(["u1"], k=1)
+        hidden = self.fitted().recommend(["u1"], k=12, seen=first.select("user_id", "item_id"))
+        assert first["item_id"][0] not in hidden["item_id"].to_list()
+
+    def test_ids_that_are_not_strings_are_refused(self) -> None:
+        with pytest.raises(DataError, match="strings"):
+            self.make().fit(pl.DataFrame({"user_id": [1], "item_id": [2]}))
+
+    def test_a_cut_needs_training_rows_with_times(self) -> None:
+        model = self.make().fit(checkerboard(4, 4).drop("timestamp"))
+        with pytest.raises(DataError, match="times"):
+            model.recommend([Query("q", "u1", cut=START)], k=1)
 
     def test_a_k_larger_than_the_catalogue_gives_what_there_is(self) -> None:
         ranked = self.fitted().recommend(["u1"], k=1000)
