@@ -47,8 +47,8 @@ def sniff_delimited(path: Path, lines: Sequence[str], given: str | None, encodin
         strict = sum(len(row) == width for row in _strict_rows(with_quotes, separator))
         # A few broken lines are no proof that quotes mean nothing.
         quoted = strict > plain or (quoted and plain - strict <= max(FEW, len(with_quotes) // 2))
-    first = next(csv.reader([lines[0]], delimiter=one_byte(separator), quotechar='"')) if quoted else None
-    first = [cell.strip() for cell in (first if first and len(separator) == 1 else lines[0].split(separator))]
+    first = next(_strict_rows(lines[:1], separator), None) if quoted else None
+    first = [cell.strip() for cell in first or lines[0].split(separator)]
     rest = [line.split(separator) for line in some[1:]] if not quoted else quoted_rows[1:]
     header = _looks_like_header(first, rest)
     names = first if header else []

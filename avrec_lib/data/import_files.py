@@ -84,6 +84,12 @@ def sniff(path: Path, separator: str | None = None, encoding: str | None = None)
         return FileFormat(path, "parquet", unlike(pl.scan_parquet(path).collect_schema().names()))
     encoding = encoding or guess_encoding(sample, path)
     text = decode(sample, encoding, path)
+    if "\r" in text and "\n" not in text:
+        raise DataError(
+            "{file} ends its lines as old Macintosh programs do.",
+            hint="Mend it with: tr '\\r' '\\n' < {file}.",
+            file=path,
+        )
     lines = [line for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
     if not lines:
         return None

@@ -123,6 +123,7 @@ def test_columns_without_a_name_and_with_the_same_one_get_their_own(tmp_path):
     [
         (bytes(range(256)) * 8, "is a binary file, not a table"),
         (b"PK\x03\x04" + bytes(200), "is a zip or Excel file, not a table of text"),
+        (b"a,b\r1,2\r3,4\r", "ends its lines as old Macintosh programs do. Mend it with: tr '\\r' '\\n' < "),
         (b"a\n1\n2\n", "is no table: no separator among"),
         (b'[{"a": 1},\n{"a": 2}]', "holds no JSON lines. Expected one JSON object a line"),
     ],
