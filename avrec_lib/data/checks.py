@@ -49,10 +49,11 @@ def _duplicates(events: pl.LazyFrame, total: int) -> list[Fact]:
     exact = total - events.select(same.alias("row")).unique().select(pl.len()).collect(engine="streaming").item()
     act = ["user_id", "item_id", "event"]
     named = events.filter(pl.col("item_id").is_not_null())
-    ordered = named.filter(KNOWN_TIME).select(*act, "timestamp").sort(*act, "timestamp")
+    different_rows = named.filter(KNOWN_TIME).select(*act, "timestamp", row=same).unique("row")
+    ordered = different_rows.sort(*act, "timestamp")
     again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in act)
     within = (again & (pl.col("timestamp").diff() <= SAME_PRESS)).sum()
-    near = max(ordered.select(within).collect(engine="streaming").item() - exact, 0)
+    near = ordered.select(within).collect(engine="streaming").item()
     pairs = named.group_by("user_id", "item_id").len()
     rows, different = pairs.select(pl.col("len").sum(), pl.len().alias("pairs")).collect(engine="streaming").row(0)
     shares = [share_of(exact, total), share_of(near, total), share_of(rows - different, rows)]

@@ -39,10 +39,10 @@ def unit_of(match: Match, sample: pl.DataFrame) -> float:
 
 
 def ids(values: pl.Series) -> pl.Series:
-    """Ids as text without blanks around them; null where an export wrote that there is none; 12.0 is 12."""
-    if values.dtype.is_float():
-        whole = values.cast(pl.Int64, strict=False)
-        values = whole if (whole == values).fill_null(value=True).all() else values
+    """Ids as text without blanks around them; null where an export wrote that there is none.
+
+    12.0 is 12, value by value: what stands near an id in its block must not change it.
+    """
     text = values.cast(pl.String)
     # Three cheap looks spare most logs the search for each of the words.
     odd = (text < "!") | text.str.ends_with(" ")
@@ -50,8 +50,8 @@ def ids(values: pl.Series) -> pl.Series:
         text = text.str.strip_chars()
         text = text.set(text.is_in(MISSING), None)
     dotted = text.str.ends_with(".0")
-    if dotted.any() and text.str.contains(r"^-?\d+(\.0)?$").all():
-        text = text.str.strip_suffix(".0")
+    if dotted.any():
+        text = text.str.replace(r"^(-?\d+)\.0$", "${1}")
     return text
 
 

@@ -97,6 +97,13 @@ def test_duplicates_near_duplicates_and_repeats_are_told_apart():
     assert (found["repeats"].value, found["repeats"].share) == (3, 3 / 6)
 
 
+def test_equal_rows_without_an_item_do_not_hide_near_duplicates():
+    second = timedelta(seconds=1) / HOUR
+    searches = log(*[("ann", None, 1)] * 5, event="search")
+    found = facts(pl.concat([searches, log(("ann", "y", 2), ("ann", "y", 2 + 5 * second))]))
+    assert (found["exact_duplicates"].value, found["near_duplicates"].value) == (4, 1)
+
+
 def test_users_and_items_with_one_event_are_counted():
     found = facts(log(("ann", "x", 1), ("bob", "x", 2), ("bob", "y", 3), ("cat", "z", 1)))
     assert (found["users_with_one_event"].value, found["users_with_one_event"].share) == (2, 2 / 3)
