@@ -25,7 +25,7 @@ def log(*rows: tuple, event: str = "play") -> pl.LazyFrame:
             "event": [event] * len(rows),
             "value": [float(row[3]) if len(row) > 3 else None for row in rows],
         },
-        schema_overrides={"timestamp": pl.Datetime("us", "UTC"), "value": pl.Float64},
+        schema_overrides={"item_id": pl.String, "timestamp": pl.Datetime("us", "UTC"), "value": pl.Float64},
     )
     return with_all_columns(frame.cast({"event": Events.create_empty().schema["event"]}), Events)
 
