@@ -36,13 +36,15 @@ def make_evaluated(make_run):
 
 
 def test_the_difference_is_paired_by_query(make_evaluated):
-    # Users differ a lot, and every one of them gains 0.1: unpaired nothing could be said, paired it is certain.
-    base = [0.0, 0.2, 0.4, 0.6, 0.8] * 4
+    # Users differ a lot, and each gains 0.09 or 0.11: unpaired nothing could be said, paired it is certain.
+    base = [0.0, 0.2, 0.4, 0.6, 0.8] * 8
     make_evaluated("20260101-000000-aaaaaa", {"EASE": base})
-    make_evaluated("20260102-000000-bbbbbb", {"EASE": [value + 0.1 for value in base]})
+    make_evaluated(
+        "20260102-000000-bbbbbb", {"EASE": [value + 0.09 + 0.02 * (place % 2) for place, value in enumerate(base)]}
+    )
     row = compare_runs("20260101-000000-aaaaaa", "20260102-000000-bbbbbb").differences.row(0, named=True)
-    assert (row["difference"], row["low"], row["high"]) == pytest.approx((0.1, 0.1, 0.1), abs=1e-6)
-    assert (row["n"], row["verdict"]) == (20, "better")
+    assert (row["difference"], row["low"], row["high"]) == pytest.approx((0.1, 0.097, 0.103), abs=1e-3)
+    assert (row["n"], row["verdict"]) == (40, "better")
 
 
 def test_parameters_that_differ_and_results_stand_side_by_side(make_evaluated):
