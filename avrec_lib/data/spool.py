@@ -20,7 +20,7 @@ class Spool:
         self.folder, self.room = folder, HELD_BYTES if held_bytes is None else held_bytes
         self.parts: list[pl.DataFrame | Path] = []
         self.heights: list[int] = []
-        self.dropped: dict[int, pl.Series] = {}  # part -> rows of it that are left out
+        self.dropped: dict[int, pl.Series] = {}  # part on disk -> rows of it that are left out
 
     @property
     def rows(self) -> int:
@@ -57,6 +57,17 @@ class Spool:
         gone = pl.col(ROW).is_in(self.dropped[place].implode())
         return lazy.with_row_index(ROW).filter(~gone).drop(ROW)
 
+    def drop(self, place: int, rows: pl.Series) -> None:
+        """Leave out these rows of one part, counted as they are now; once for each part."""
+        part = self.parts[place]
+        if isinstance(part, pl.DataFrame):
+            kept = np.ones(part.height, dtype=bool)
+            kept[rows.to_numpy()] = False
+            self.parts[place] = part.filter(pl.Series(kept))
+            self.heights[place] -= len(rows)
+        else:
+            self.dropped[place] = rows
+
     def all(self) -> pl.LazyFrame:
         """All rows in order; a spool that is empty has no columns."""
         return pl.concat([self.lazy(place) for place in range(len(self.parts))]) if self.parts else pl.LazyFrame()
@@ -90,7 +101,8 @@ def drop_repeats(
     if not repeats:
         return pl.DataFrame()
     found = pl.concat(repeats)
-    spool.dropped = {int(str(place)): rows[ROW] for (place,), rows in found.group_by("part")}
+    for (place,), rows in found.group_by("part"):
+        spool.drop(int(str(place)), rows[ROW])
     return found.sort("part", ROW).drop("part", ROW)
 
 
