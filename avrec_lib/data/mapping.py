@@ -53,6 +53,13 @@ def parse_map(texts: Sequence[str], table: Table, columns: Sequence[str], file: 
                 file=file, name=repr(name), guess=guess, columns=", ".join(columns),
             )  # fmt: skip
         found[ours] = Match(ours, name, "given", unit)
+    if {"user_id", "item_id"} <= set(found) and found["user_id"].theirs == found["item_id"].theirs:
+        raise UsageError(
+            "The column {column} cannot be both user_id and item_id.",
+            hint="The others are {columns}.",
+            column=repr(found["user_id"].theirs),
+            columns=", ".join(name for name in columns if name != found["user_id"].theirs) or "–",
+        )  # fmt: skip
     return found
 
 

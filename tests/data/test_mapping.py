@@ -109,6 +109,10 @@ def test_a_unit_or_a_format_may_follow_a_colon(text, column, unit):
         ("user_id=zzz", "log.csv has no column named 'zzz'. It has user, item."),
         ("user=user_id", "'user=user_id' is the wrong way round. Write our column first: --map user_id=user."),
         ("usr_id=user", "'usr_id' is no column of events that can be filled. Did you mean user_id?"),
+        (
+            "user_id=user,item_id=user",
+            "The column 'user' cannot be both user_id and item_id. The others are item.",
+        ),
         ("user", "'user' is no column of events that can be filled. Did you mean user_id?"),
     ],
 )
