@@ -14,7 +14,7 @@ from avrec_lib.errors import DataError
 Kind = Literal["delimited", "jsonl", "parquet"]
 FEW = 3
 SEPARATORS = (",", "\t", ";", "|", "::", " ")
-RESERVED = ("rejected_reason", "source_file", "source_line", "source_text", "row_hash")
+RESERVED = ("rejected_reason", "source_file", "source_line", "source_text", "read_as", "row_hash")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from polars.datatypes import DataType, DataTypeClass
 
 from avrec_lib.data.column_names import Table
 from avrec_lib.data.dataset import Dataset, write_card
@@ -27,6 +28,7 @@ from avrec_lib.data.import_rows import (
     to_events,
 )
 from avrec_lib.data.import_tables import read_table
+from avrec_lib.data.mapping import TYPES
 from avrec_lib.data.note import Note
 from avrec_lib.data.spool import Spool, drop_repeats
 from avrec_lib.data.write import describe_folder, sink_table, system_errors, table_facts
@@ -36,7 +38,7 @@ from avrec_lib.progress import meter
 from avrec_lib.schema import Events
 from avrec_lib.strings import say
 
-FILE, TEXT = "source_file", "source_text"
+FILE, TEXT, READ = "source_file", "source_text", "read_as"
 TOO_MANY = 0.5
 LICENCE = "not stated: your own log"
 
@@ -120,19 +122,20 @@ def _sort_out(plan: ImportPlan, scratch: Path) -> tuple[Spool, Spool, Counter[st
 
 
 def _in_shape(frame: pl.DataFrame, plan: ImportPlan, file: str) -> pl.DataFrame:
-    """Rejected rows with the columns that all have: reason, file, line, text of a broken line, their columns."""
-    shape = {REASON: pl.String, FILE: pl.String, LINE: pl.Int64, TEXT: pl.String}
+    """Rejected rows with the columns that all have: reason, file, line, text of a broken line, theirs, ours."""
+    shape: dict[str, DataType | DataTypeClass] = {REASON: pl.String, FILE: pl.String, LINE: pl.Int64, TEXT: pl.String}
     shape |= dict.fromkeys(plan.tables["events"].files[0].columns, pl.String)
+    shape[READ] = pl.Struct({name: TYPES[name] for name in _stored(plan)})
     absent = [pl.lit(None, dtype).alias(name) for name, dtype in shape.items() if name not in frame.columns]
     return frame.with_columns(*absent).with_columns(pl.lit(file).alias(FILE)).select(list(shape))
 
 
 def _as_rejected(repeats: pl.DataFrame, plan: ImportPlan) -> list[pl.DataFrame]:
-    """Repeated events as rejected rows: their columns filled with what ours were read as."""
+    """Repeated events as rejected rows. What stood in the file is gone by now, so only `read_as` is filled."""
     if repeats.is_empty():
         return []
-    theirs = {match.theirs: pl.col(ours).cast(pl.String) for ours, match in plan.events.matches.items()}
-    rows = repeats.select(pl.lit(DUPLICATE).alias(REASON), FILE, LINE, **theirs)
+    ours = [pl.col(name).cast(TYPES[name]) for name in _stored(plan)]
+    rows = repeats.select(pl.lit(DUPLICATE).alias(REASON), FILE, LINE, pl.struct(ours).alias(READ))
     files = plan.tables["events"].files
     return [
         _in_shape(some.drop(FILE), plan, files[int(str(number))].path.name)
@@ -150,7 +153,7 @@ def _refuse_if_useless(plan: ImportPlan, rejected: Spool, rows: int, counts: Cou
     if plan.request.force or rejected.rows <= TOO_MANY * rows:
         return
     reason = next(iter(_in_order(counts)))
-    some = rejected.all().filter(pl.col(REASON) == reason).head(3).collect()
+    some = rejected.all().filter(pl.col(REASON) == reason).head(3).collect().drop(READ)
     samples = [
         f"{row[LINE]}: {row[TEXT] or ', '.join(row[name] or '' for name in some.columns[4:])}"[:100]
         for row in some.iter_rows(named=True)

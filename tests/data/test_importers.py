@@ -163,6 +163,17 @@ def test_rows_that_differ_in_a_column_not_mapped_are_no_duplicates(tmp_path):
     assert rejected(done).select("source_line", "rejected_reason").rows() == [(4, "exact duplicate")]
 
 
+def test_a_rejected_repeat_is_kept_as_it_was_read_and_other_rows_as_they_were_written(tmp_path):
+    done = import_text(tmp_path, LOG + GOOD + "bob,x,soon,view,1500\n" + GOOD)
+    written, repeat = rejected(done).rows(named=True)
+    assert (written["rejected_reason"], written["watch_ms"], written["read_as"]) == ("unreadable time", "1500", None)
+    assert (repeat["rejected_reason"], repeat["watch_ms"], repeat["ts"]) == ("exact duplicate", None, None)
+    assert repeat["read_as"] == {
+        "user_id": "ann", "item_id": "x", "timestamp": datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC), "event": "play",
+        "watch_seconds": 1.5,
+    }  # fmt: skip
+
+
 def test_duplicates_are_kept_on_demand(tmp_path):
     done = import_text(tmp_path, LOG + GOOD * 3, keep_duplicates=True)
     assert events(done).height == 3
