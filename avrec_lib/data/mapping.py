@@ -11,6 +11,7 @@ import polars as pl
 from avrec_lib.data.column_names import AROUND_IDS, NAMES, NUMERIC, Table, forms_of, words_of
 from avrec_lib.data.dataset import SCHEMAS
 from avrec_lib.data.import_times import detect_times, looks_like_times
+from avrec_lib.data.import_values import numbers
 from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError, nearest
 from avrec_lib.schema import TIME
@@ -166,8 +167,8 @@ TYPES = {name: dtype for schema in SCHEMAS.values() for name, dtype in schema.cr
 
 
 def _share_of_numbers(values: pl.Series) -> float:
-    text = values.cast(pl.String, strict=False).str.strip_chars()
-    return float(text.cast(pl.Float64, strict=False).is_not_null().mean() or 0)  # type: ignore[arg-type]
+    read = numbers(values.cast(pl.String, strict=False))
+    return float(read.is_not_null().mean() or 0)  # type: ignore[arg-type]
 
 
 def _by_content(found: dict[str, Match], sample: pl.DataFrame, header: bool) -> None:
@@ -192,9 +193,9 @@ def _by_content(found: dict[str, Match], sample: pl.DataFrame, header: bool) -> 
         found[missing[0]] = Match(missing[0], ids[0], "content")
     elif not header and len(ids) >= len(missing):
         found.update({ours: Match(ours, theirs, "place") for ours, theirs in zip(missing, ids, strict=False)})
-    numbers = left(lambda values: len(values) > 0 and _share_of_numbers(values) == 1.0)
-    if not header and "value" not in found and len(numbers) == 1:
-        found["value"] = Match("value", numbers[0], "content")
+    counts = left(lambda values: len(values) > 0 and _share_of_numbers(values) == 1.0)
+    if not header and "value" not in found and len(counts) == 1:
+        found["value"] = Match("value", counts[0], "content")
 
 
 def _speaks_of(column: str, ours: str) -> bool:

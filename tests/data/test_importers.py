@@ -174,6 +174,13 @@ def test_a_rejected_repeat_is_kept_as_it_was_read_and_other_rows_as_they_were_wr
     }  # fmt: skip
 
 
+def test_a_decimal_comma_is_no_reason_to_leave_a_column_out(tmp_path):
+    text = "uid;vid;watched_s;préféré\nann;x;382,03;oui\nbob;y;7,5;non\n"
+    done = import_text(tmp_path, text.encode("latin-1"))
+    assert done.dataset.card.mapping["watch_seconds"] == "watched_s"
+    assert events(done)["watch_seconds"].to_list() == [382.03, 7.5]
+
+
 def test_duplicates_are_kept_on_demand(tmp_path):
     done = import_text(tmp_path, LOG + GOOD * 3, keep_duplicates=True)
     assert events(done).height == 3
