@@ -6,9 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from avrec_lib.paths import HOME_VARIABLE
 from avrec_lib.strings import LANGUAGE_VARIABLE
+
+# A busy machine is no fault of the code, and a failure seen once should be seen again.
+settings.register_profile("avrec", deadline=None, derandomize=True)
+settings.load_profile("avrec")
 
 FIXTURES = Path(__file__).parent / "notebooks" / "fixtures"
 

@@ -39,6 +39,7 @@ def list_notebooks(as_json: Json = False) -> None:
     """Notebooks with the question each answers, the suites it is in, and how its newest run ended."""
     from avrec_lib.errors import AvrecError
     from avrec_lib.report.run_record import RunRecord, run_folders
+    from avrec_lib.report.status import status_of
     from avrec_lib.runs.notebook import notebook_paths, read_notebook
     from avrec_lib.runs.suites import read_suites
 
@@ -58,7 +59,7 @@ def list_notebooks(as_json: Json = False) -> None:
             notebook = read_notebook(path)
             row |= {"title": notebook.title, "question": notebook.question}
             newest = [RunRecord.read(folder) for folder in run_folders(name)[-1:]]
-            row["newest_run"] = {"run_id": newest[0].run_id, "status": newest[0].status} if newest else None
+            row["newest_run"] = {"run_id": newest[0].run_id, "status": status_of(newest[0])} if newest else None
         except AvrecError as error:
             row["error"] = error.text()
         rows.append(row)

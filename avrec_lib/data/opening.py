@@ -19,32 +19,44 @@ def open_dataset(name: str | Path) -> Dataset:
     A name of the catalogue that is not here yet is fetched first when its download is at most 50 MB; a bigger one
     raises UsageError with the command that gets it, and so does an unknown name, with the nearest one known.
     """
+    found = known_dataset(name)
+    if Path(found).is_absolute():
+        return Dataset.open(Path(found))
+    if found in names_here():
+        return Dataset.open(data_folder() / found)
+    from avrec_lib.data.fetch import get
+
+    return get(found)
+
+
+def known_dataset(name: str | Path) -> str:
+    """What `open_dataset` would open, without opening it: a name that is here or can be fetched, or an absolute path.
+
+    Raises UsageError as `open_dataset` does.
+    """
     text = os.fspath(name)
     here = names_here()
     if text in here:
-        return Dataset.open(data_folder() / text)
+        return text
+    if not text:
+        raise UsageError("A data set needs a name.", hint="Known: {known}.", known=", ".join(here or entries()))
     if Path(text).is_dir():
-        return Dataset.open(Path(text).resolve())
+        return str(Path(text).resolve())
     if isinstance(name, Path) or Path(text).name != text:
         raise UsageError("There is no data set folder {folder}.", folder=text)
-    guess = nearest(text, here)
     try:
         entry = find_entry(text)
     except UsageError:
-        if not guess:
+        if not nearest(text, here):
             raise
         raise unknown_name("data set", text, [*here, *entries()]) from None
-    if entry.name in here:
-        return Dataset.open(data_folder() / entry.name)
-    if entry.download_mb > FETCHED_UNASKED_MB:
+    if entry.name not in here and entry.download_mb > FETCHED_UNASKED_MB:
         raise UsageError(
             "{name} is not here yet, and its download has {mb:.0f} MB.",
             hint="Get it with: avrec data get {name}",
             name=entry.name, mb=entry.download_mb,
         )  # fmt: skip
-    from avrec_lib.data.fetch import get
-
-    return get(entry.name)
+    return entry.name
 
 
 def names_here() -> list[str]:

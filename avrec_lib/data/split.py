@@ -73,6 +73,11 @@ def split_dataset(
                          known=", ".join(get_args(SplitMethod)))  # fmt: skip
     if not 0 < test_share < 1:
         raise UsageError("test_share must lie between 0 and 1, but is {share}.", share=test_share)
+    if min_value is not None and not dataset.has("value"):
+        raise DataError(
+            "min_value is {least}, but {name} has no values to hold against it.",
+            hint="Leave min_value out.", least=min_value, name=dataset.name,
+        )  # fmt: skip
     timed = dataset.has("timestamp")
     if method == "auto":
         method = "global_time" if timed else "random"
@@ -102,6 +107,11 @@ def _global_time(rows: pl.DataFrame, test_share: float, exclude_seen: bool) -> S
     if times.is_empty():
         raise DataError("No event is left to split.", hint="Lower min_value, or look at `avrec data describe`.")
     cut: datetime = times[min(math.ceil(times.len() * (1 - test_share)), times.len() - 1)]
+    if times[0] == cut:
+        raise DataError(
+            "All training events would share the time {cut}, so there is no before and after.",
+            hint="Use split=random, and read its numbers as optimistic.", cut=cut,
+        )  # fmt: skip
     after = pl.col("timestamp") >= cut
     untimed = rows["chosen"].sum() - times.len()
     protocol = {
@@ -144,6 +154,11 @@ def _assemble(
             "Every test row repeats what its user already had, so nothing is left to find.",
             hint="Use exclude_seen=false.",
         )
+    if truth.join(train, on="user_id", how="semi").is_empty():
+        raise DataError(
+            "No user of the test is known from training, so no personal model can be judged.",
+            hint="Change test_share, use split=random, or bring a longer log.",
+        )
     no_history = pl.lit(None, dtype=pl.List(pl.String))
     users = truth.select("user_id").unique(maintain_order=True)
     queries = users.select(query_id="user_id", user_id="user_id", cut=pl.lit(cut, dtype=TIME), history=no_history)
@@ -152,6 +167,7 @@ def _assemble(
         "train_events": train.height,
         "test_events": test.height,
         "test_events_of_unseen_users": test.join(train.select("user_id").unique(), on="user_id", how="anti").height,
+        "test_pairs": pairs.height,
         "repeats_dropped_from_truth": pairs.height - truth.height,
         "truth_of_unseen_items": truth.join(train.select("item_id").unique(), on="item_id", how="anti").height,
     }

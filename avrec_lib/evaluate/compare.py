@@ -18,7 +18,7 @@ from avrec_lib.errors import UsageError
 
 INTERVAL_METHOD = "95 % percentile bootstrap over users"
 PAIRED_INTERVAL_METHOD = "paired 95 % percentile bootstrap over users"
-Verdict = Literal["better", "worse", "cannot be decided with this data"]
+Verdict = Literal["better", "worse", "the same", "cannot be decided with this data"]
 
 PAIRED_COLUMNS = ("metric", "k", "difference", "low", "high", "n", "users", "unpaired", "verdict")
 FEWEST_USERS = 30
@@ -99,19 +99,17 @@ def paired_difference(
     over_seeds = [side.group_by(on, maintain_order=True).agg(pl.col("value").mean()) for side in (values_a, values_b)]
     pairs = over_seeds[0].join(over_seeds[1], on=on, suffix="_b", nulls_equal=True, maintain_order="left")
     if pairs.is_empty():
-        raise UsageError("The two sides share no query, so nothing can be paired.")
+        raise UsageError("The two sides share no value of the same query, metric and k, so nothing can be paired.")
     differences = pairs.select(*on, model=pl.lit("difference"), value=pl.col("value_b") - pl.col("value"))
     table = summarise(differences, resamples=resamples, seed=seed).rename({"value": "difference"})
-    either = pl.concat(over_seeds).select("window", "query_id", "metric", "k").unique()
-    unpaired = (
-        either.group_by("metric", "k").len("all").join(pairs.group_by("metric", "k").len("paired"), on=["metric", "k"])
-    )
-    verdicts = [verdict(*row) for row in table.select("low", "high", "users").iter_rows()]
-    return (
-        table.join(unpaired, on=["metric", "k"], nulls_equal=True, maintain_order="left")
-        .with_columns(unpaired=pl.col("all") - pl.col("paired"), verdict=pl.Series(verdicts, dtype=pl.String))
-        .select(PAIRED_COLUMNS)
-    )
+    either = pl.concat(over_seeds).unique(["window", "query_id", "metric", "k"]).group_by("metric", "k").len("all")
+    facts = differences.group_by("metric", "k").agg(paired=pl.len(), equal=(pl.col("value") == 0).all())
+    for more in (either, facts):
+        table = table.join(more, on=["metric", "k"], nulls_equal=True, maintain_order="left")
+    readings = table.select("equal", "low", "high", "users").iter_rows()
+    verdicts = ["the same" if equal else verdict(*interval) for equal, *interval in readings]
+    table = table.with_columns(unpaired=pl.col("all") - pl.col("paired"), verdict=pl.Series(verdicts, dtype=pl.String))
+    return table.select(PAIRED_COLUMNS)
 
 
 def pairwise_differences(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> pl.DataFrame:

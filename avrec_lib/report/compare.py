@@ -20,7 +20,8 @@ from avrec_lib.report.status import WORDS
 from avrec_lib.schema import Values, check_table
 from avrec_lib.strings import LANGUAGES, say
 
-SHORTEST_PREFIX = 6
+SHORTEST_PREFIX = 4
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,21 @@ def find_run(word: str | Path) -> Path:
         return Path(word).resolve()
     folders = run_folders()
     text = str(word)
-    exact = [folder for folder in folders if text in (folder.name, folder.parent.name)]
+    exact = [
+        folder for folder in folders
+        if text in (folder.name, folder.parent.name) or folder.parent.name.startswith(f"{text}_")
+    ]  # fmt: skip
     if exact:
         return exact[-1]
     begun = [folder for folder in folders if len(text) >= SHORTEST_PREFIX and folder.name.startswith(text)]
+    newest = [folder.name for folder in folders[-MOST_NAMED:]]
     if len(begun) > 1:
         raise UsageError(
-            "{name} is the beginning of several runs.", hint="They are {known}.",
-            name=repr(text), known=", ".join(folder.name for folder in begun),
+            "{name} is the beginning of {count} runs.", hint="The newest are {known}.",
+            name=repr(text), count=len(begun), known=", ".join(folder.name for folder in begun[-MOST_NAMED:]),
         )  # fmt: skip
     if not begun:
-        known = {folder.name for folder in folders} | {folder.parent.name for folder in folders}
-        raise unknown_name("run", text, known)
+        raise unknown_name("run", text, {*newest, *(folder.parent.name for folder in folders)})
     return begun[0]
 
 
@@ -95,10 +99,11 @@ def _check_same_truth(a: RunRecord, b: RunRecord) -> None:
                 hint="Its notebook records the fingerprint of its truth when it evaluates.", run=record.run_id,
             )  # fmt: skip
     if truths[0] != truths[1]:
+        differ = [f"{name} ({of_a}, {of_b})" for name, of_a, of_b in _parameters(a, b).rows()]
         raise UsageError(
-            "{a} and {b} were measured on different truth ({truth_a} and {truth_b}).",
+            "{a} and {b} were measured on different truth: they differ in {names}.",
             hint="Run both on the same data with the same split.",
-            a=a.run_id, b=b.run_id, truth_a=truths[0], truth_b=truths[1],
+            a=a.run_id, b=b.run_id, names=", ".join(differ) or say("their data"),
         )  # fmt: skip
 
 

@@ -51,6 +51,13 @@ class RunRow:
         named = (str(parameters[name].value) for name in DATASET_PARAMETERS if name in parameters)
         return next(named, "")
 
+    @property
+    def changed(self) -> str:
+        """The parameters, but for the data set, that this run was given other than their defaults."""
+        given = self.record.parameters.items() if self.record else ()
+        named = [(name, entry) for name, entry in given if name not in DATASET_PARAMETERS]
+        return ", ".join(f"{name}={entry.value}" for name, entry in named if entry.source == "command line")
+
 
 def build_index() -> Path:
     """Write the index of all runs under `reports/`, beside then renamed, and return its path."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import operator
 import re
 import tokenize
 from collections.abc import Collection, Sequence
@@ -25,14 +26,30 @@ SECRET_VALUE = re.compile(
 SECRET_HINT = "Pass it through an environment variable that the notebook reads."
 
 
+BOUND = re.compile(r"\s*(>=|<=|>|<) ?(-?\d[\d_]*(?:\.\d+)?)\s*(,|;|$)")
+HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+
+
 @dataclass(frozen=True)
 class ParameterSpec:
-    """One line of a parameters cell: `name: type = default  # comment`."""
+    """One line of a parameters cell: `name: type = default  # comment`.
+
+    A comment that begins with bounds limits the values: `# > 0, < 1; share of the events` or `# >= 1; length`.
+    """
 
     name: str
     type: ParameterType
     default: Any
     comment: str = ""
+
+    @property
+    def bounds(self) -> list[tuple[str, float]]:
+        """The bounds that the comment begins with, as (sign, limit)."""
+        found, rest = [], self.comment
+        while match := BOUND.match(rest):
+            found.append((match[1], float(match[2])))
+            rest = rest[match.end() :] if match[3] == "," else ""
+        return found
 
 
 def read_parameters(source: str, notebook: str) -> dict[str, ParameterSpec]:
@@ -68,7 +85,7 @@ def convert(spec: ParameterSpec, text: str) -> Any:
     """`text` from a command line as a value of the declared type; raises UsageError saying what was expected."""
     _refuse_secret_value(spec.name, text)
     try:
-        return from_text(spec.type, text)
+        return _within(spec, from_text(spec.type, text))
     except ValueError:
         raise _mistyped(spec, text) from None
 
@@ -77,9 +94,21 @@ def accept(spec: ParameterSpec, value: Any) -> Any:
     """`value` from YAML or notebook metadata when it is of the declared type; raises UsageError otherwise."""
     _refuse_secret_value(spec.name, value)
     try:
-        return check_value(spec.type, value)
+        return _within(spec, check_value(spec.type, value))
     except ValueError:
         raise _mistyped(spec, value) from None
+
+
+def _within(spec: ParameterSpec, value: Any) -> Any:
+    """`value`, when it (or each of its members) keeps the bounds of its declaration; raises UsageError otherwise."""
+    for number in value if isinstance(value, list) else [value]:
+        for sign, limit in spec.bounds if isinstance(number, int | float) else []:
+            if not HOLDS[sign](number, limit):
+                raise UsageError(
+                    "The parameter {name} is {value}, but must be {bounds}.", name=repr(spec.name), value=number,
+                    bounds=", ".join(f"{sign} {limit:g}" for sign, limit in spec.bounds),
+                )  # fmt: skip
+    return value
 
 
 def split_words(words: Sequence[str], known: Collection[str]) -> dict[str, str]:

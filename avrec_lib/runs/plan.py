@@ -12,6 +12,8 @@ from avrec_lib.runs.notebook import PROFILES, Notebook, Profile, find_notebook, 
 from avrec_lib.runs.params import accept, convert, split_words, unknown_parameter
 from avrec_lib.runs.suites import RUN_OF, SUITES_FILE, Suite, SuiteEntry, read_suites
 
+DATASET = "dataset"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -41,7 +43,7 @@ def make_plan(words: Sequence[str], assignments: Sequence[str] = (), profile: st
 
     A value comes from, weakest first: the notebook's default, the suite, the notebook's profile, the command line. An
     assignment reaches every notebook that has the parameter. Raises UsageError before anything runs: an unknown
-    notebook, suite, profile or parameter (with the nearest name), or a value of the wrong type.
+    notebook, suite, profile, parameter or data set (with the nearest name), a value of the wrong type or out of bounds.
     """
     if profile not in PROFILES:
         raise unknown_name("profile", profile, PROFILES)
@@ -56,7 +58,21 @@ def make_plan(words: Sequence[str], assignments: Sequence[str] = (), profile: st
             runs.append((None, SuiteEntry(notebook.name, notebook.name), notebook))
     known = {name for _, _, notebook in runs for name in notebook.parameters}
     texts = split_words(assignments, known)
-    return [_job(number, *run, texts, chosen) for number, run in enumerate(runs)]
+    return [_with_known_data(_job(number, *run, texts, chosen)) for number, run in enumerate(runs)]
+
+
+def _with_known_data(job: Job) -> Job:
+    """`job`, once its parameter `dataset` is known to name a data set; a folder becomes an absolute path.
+
+    A kernel runs in the folder of the notebooks, where a relative path would mean another place.
+    """
+    named = job.parameters.get(DATASET)
+    if named is None or named.source == "default" or not isinstance(named.value, str) or RUN_OF.search(named.value):
+        return job
+    from avrec_lib.data.opening import known_dataset
+
+    known = Parameter(known_dataset(named.value), named.source)
+    return replace(job, parameters={**job.parameters, DATASET: known})
 
 
 def _job(

@@ -1,7 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
-import pytest
 from sample_files import shared
 
 from avrec_lib.data.checks import check_events
@@ -149,14 +148,9 @@ def test_a_share_is_never_shown_as_nothing_when_there_is_something():
     ]
 
 
-def test_movielens_100k_has_the_ties_that_are_known(monkeypatch):
+def test_movielens_100k_has_the_ties_that_are_known(workbench):
     # 75.8 % of events and 44 % of last events are tied, as published analyses of its file order find.
-    monkeypatch.delenv("AVREC_HOME", raising=False)
-    from avrec_lib.data.opening import names_here
-
-    if "movielens-100k" not in names_here():
-        pytest.skip("MovieLens-100K is not in data/")
-    dataset = open_dataset("movielens-100k")
+    dataset = open_dataset("movielens-100k")  # from where pip finds it
     found = facts(dataset.events, dataset.items)
     assert found["tied_events"].value == 75_772
     assert found["users_with_tied_last_event"].value == 415

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from avrec_lib.data import Dataset, open_dataset
+from avrec_lib.data.opening import known_dataset
 from avrec_lib.data.write import write_dataset
 from avrec_lib.errors import UsageError
 
@@ -62,3 +63,13 @@ def test_the_import_is_light():
     code = f"import sys, avrec_lib.data; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_data_set_is_known_before_it_is_opened(workbench, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert known_dataset("ml-100k") == "movielens-100k"
+    assert known_dataset("here") == str(tmp_path / "here")
+    for wrong in ("", "movilens-100k", "no/such/folder"):
+        with pytest.raises(UsageError):
+            known_dataset(wrong)

@@ -57,7 +57,7 @@ def test_the_cut_parts_the_log_and_everyone_alike() -> None:
 
 def test_events_at_the_very_moment_of_the_cut_are_all_test() -> None:
     split = split_dataset(
-        log([("a", "x", 0), ("b", "x", 5), ("c", "x", 5), ("d", "x", 5)]), "global_time", test_share=0.4
+        log([("a", "x", 0), ("b", "x", 5), ("c", "x", 5), ("a", "y", 5)]), "global_time", test_share=0.4
     )
     assert (split.train.height, split.truth.height) == (1, 3)
 
@@ -71,7 +71,7 @@ def test_what_the_user_has_already_seen_leaves_the_truth_and_is_counted() -> Non
 
 
 def test_auto_takes_time_where_there_is_time_and_says_which_it_took() -> None:
-    timed = log([("a", "x", 0), ("b", "y", 1), ("c", "y", 1)])
+    timed = log([("a", "x", 0), ("a", "y", 1), ("c", "y", 1)])
     untimed = FakeDataset(pl.DataFrame({"user_id": list("ab") * 20, "item_id": [f"i{n}" for n in range(40)],
                                         "event": ["play"] * 40}))  # fmt: skip
     assert split_dataset(timed).protocol["method"] == "global_time"
@@ -119,8 +119,20 @@ def test_a_test_share_outside_zero_and_one_is_refused(share: float) -> None:
 
 
 def test_a_log_too_short_to_split_is_refused() -> None:
-    with pytest.raises(DataError, match="no train rows"):
+    with pytest.raises(DataError, match="no before and after"):
         split_dataset(log([("a", "x", 0)]), "global_time")
+    with pytest.raises(DataError, match="no test rows"):
+        split_dataset(log([("a", "x", 0)]), "random")
+
+
+def test_a_test_of_unknown_users_alone_is_refused() -> None:
+    with pytest.raises(DataError, match="known from training"):
+        split_dataset(log([("a", "x", 0), ("b", "y", 9)]), "global_time", test_share=0.5)
+
+
+def test_a_least_value_needs_values() -> None:
+    with pytest.raises(DataError, match="min_value"):
+        split_dataset(log([("a", "x", 0), ("b", "y", 9)]), min_value=3)
 
 
 @settings(max_examples=60)

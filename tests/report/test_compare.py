@@ -126,7 +126,7 @@ def test_a_run_is_found_by_id_by_its_beginning_by_folder_and_by_notebook(make_ru
 def test_a_beginning_that_fits_two_runs_names_both(make_run):
     make_run(code("a"), run_id="20260101-000000-aaaaaa")
     make_run(code("a"), run_id="20260101-000000-bbbbbb")
-    with pytest.raises(UsageError, match=r"beginning of several runs.*aaaaaa.*bbbbbb"):
+    with pytest.raises(UsageError, match=r"beginning of 2 runs.*aaaaaa.*bbbbbb"):
         find_run("20260101")
 
 

@@ -158,3 +158,22 @@ def test_words_must_be_known_and_given_once():
         split_words(["count=3", "count=4"], SPECS)
     with pytest.raises(UsageError, match="name=value"):
         split_words(["count"], SPECS)
+
+
+@pytest.mark.parametrize(("text", "good"), [("1", True), ("0", False), ("-1", False), ("60", True), ("61", False)])
+def test_bounds_at_the_head_of_a_comment_limit_a_value(text: str, good: bool) -> None:
+    spec = read_parameters("k: int = 10  # >= 1, <= 60; length of the list", "nb")["k"]
+    assert spec.bounds == [(">=", 1), ("<=", 60)]
+    if good:
+        assert convert(spec, text) == int(text)
+    else:
+        with pytest.raises(UsageError, match="must be >= 1, <= 60"):
+            convert(spec, text)
+
+
+def test_every_member_of_a_list_keeps_the_bounds_and_a_comment_without_bounds_sets_none() -> None:
+    cell = "k: list[int] = [1]  # > 0; lengths\nshare: float | None = None  # a share > 0 of something"
+    specs = read_parameters(cell, "nb")
+    with pytest.raises(UsageError, match="must be > 0"):
+        convert(specs["k"], "5,0")
+    assert specs["share"].bounds == []
