@@ -25,7 +25,7 @@ def describe_data(name: Name, as_json: Json = False) -> None:
     """Counts, span, density, kinds of events, what is filled, and what the data cannot be used for."""
     from dataclasses import asdict
 
-    from avrec_lib.data.describe import describe
+    from avrec_lib.data.describe import describe, left_out
     from avrec_lib.data.facts import in_percent
     from avrec_lib.data.opening import open_dataset
 
@@ -34,7 +34,7 @@ def describe_data(name: Name, as_json: Json = False) -> None:
     if as_json:
         facts = asdict(seen) | {"cannot": [note.text() for note in seen.cannot]}
         facts = {"name": dataset.name, "source": dataset.card.source, "licence": dataset.card.licence,
-                 "fingerprint": dataset.card.fingerprint} | facts  # fmt: skip
+                 "fingerprint": dataset.card.fingerprint, "notes": dataset.card.notes} | facts  # fmt: skip
         typer.echo(json.dumps(facts, indent=2, ensure_ascii=False, default=str))
         return
     typer.echo(typer.style(f"{dataset.name}: {size_in_words(seen.counts)}", bold=True))
@@ -57,7 +57,7 @@ def describe_data(name: Name, as_json: Json = False) -> None:
         print_columns([(column, in_percent(count / max(rows, 1))) for column, count in columns.items() if count])
         empty = [column for column, count in columns.items() if not count]
         typer.echo("  " + say("empty: {columns}", columns=", ".join(empty) or "–"))
-    for note in seen.cannot:
+    for note in [*left_out(dataset), *seen.cannot]:
         typer.echo("  " + note.text())
 
 
@@ -74,6 +74,7 @@ def check_data(name: Name, as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from avrec_lib.data.checks import check_events
+    from avrec_lib.data.describe import left_out, rejected_rows
     from avrec_lib.data.facts import in_percent
     from avrec_lib.data.opening import open_dataset
 
@@ -85,7 +86,9 @@ def check_data(name: Name, as_json: Json = False) -> None:
             | {"explanation": fact.explanation()}
             for fact in facts
         ]
-        typer.echo(json.dumps({"name": dataset.name, "facts": listed}, indent=2, ensure_ascii=False))
+        rejected = {"rows": dataset.card.rejected, "reasons": rejected_rows(dataset)}
+        whole = {"name": dataset.name, "rejected": rejected, "facts": listed}
+        typer.echo(json.dumps(whole, indent=2, ensure_ascii=False))
         return
     order = {"red": 0, "amber": 1, "info": 2}
     marks = {"red": say("red"), "amber": say("amber"), "info": say("info")}
@@ -96,6 +99,8 @@ def check_data(name: Name, as_json: Json = False) -> None:
         typer.echo(f"{mark}  {say(LABELS[fact.name])}: {number}")
         if fact.value:
             typer.echo("     " + fact.explanation())
+    for note in left_out(dataset):
+        typer.echo(note.text())
 
 
 LABELS = {

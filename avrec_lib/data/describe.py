@@ -11,6 +11,7 @@ import polars as pl
 from avrec_lib.data.dataset import SCHEMAS, Dataset
 from avrec_lib.data.facts import share_of
 from avrec_lib.data.note import Note
+from avrec_lib.strings import say
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def describe(dataset: Dataset) -> Description:
     }
     return Description(
         counts, first, last, pairs, share_of(pairs, counts.get("users", 0) * counts.get("items", 0)),
-        dict(kinds.iter_rows()), _per(events, "user_id"), _per(named, "item_id"), filled, _rejected(dataset),
+        dict(kinds.iter_rows()), _per(events, "user_id"), _per(named, "item_id"), filled, rejected_rows(dataset),
         what_it_cannot(dataset, dict(kinds.iter_rows())),
     )  # fmt: skip
 
@@ -58,12 +59,32 @@ def _per(events: pl.LazyFrame, key: str) -> dict[str, float]:
     return facts.collect(engine="streaming").row(0, named=True)
 
 
-def _rejected(dataset: Dataset) -> dict[str, int]:
-    path = dataset.folder / "rejected.parquet"
+def rejected_rows(dataset: Dataset, table: str = "events") -> dict[str, int]:
+    """Rows of `table` that the import left out, by reason, the most frequent first."""
+    path = dataset.folder / _rejected_file(table)
     if not path.is_file():
         return {}
     reasons = pl.scan_parquet(path).group_by("rejected_reason").len().sort("len", descending=True)
     return dict(reasons.collect(engine="streaming").iter_rows())
+
+
+def _rejected_file(table: str) -> str:
+    return "rejected.parquet" if table == "events" else f"rejected_{table}.parquet"
+
+
+def left_out(dataset: Dataset) -> list[Note]:
+    """How many rows the import left out, and where they lie; nothing when it used all."""
+    notes = []
+    for table in SCHEMAS:
+        if reasons := rejected_rows(dataset, table):
+            listed = ", ".join(f"{say(reason)} {count:,}" for reason, count in reasons.items())
+            values = {"count": f"{sum(reasons.values()):,}", "table": table, "reasons": listed,
+                      "file": dataset.folder / _rejected_file(table)}  # fmt: skip
+            notes.append(Note("Left out of {table} at import: {count} rows ({reasons}), kept in {file}.", values))
+        elif table == "events" and dataset.card.rejected:
+            notes.append(Note("Left out of {table} when it was read: {count} rows.",
+                              {"table": table, "count": f"{dataset.card.rejected:,}"}))  # fmt: skip
+    return notes
 
 
 def what_it_cannot(dataset: Dataset, kinds: Mapping[str, int]) -> list[Note]:

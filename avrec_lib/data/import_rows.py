@@ -13,7 +13,7 @@ from avrec_lib.data.dataset import row_hash
 from avrec_lib.data.event_words import EVENT_TYPE, VOCABULARY, events_of, known_words
 from avrec_lib.data.import_lines import LINE
 from avrec_lib.data.import_times import TimeReading, detect_times, read_times
-from avrec_lib.data.import_values import SCALES, as_text, ids, in_seconds, numbers, unit_of, unread
+from avrec_lib.data.import_values import SCALES, as_text, blank_words, ids, in_seconds, numbers, unit_of, unread
 from avrec_lib.data.mapping import Match, examples
 from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError, nearest
@@ -97,17 +97,19 @@ def reason_in_words(reason: str) -> str:
     return say(REASONS[REASONS.index(reason)])
 
 
-def to_events(rows: pl.DataFrame, plan: EventPlan) -> tuple[pl.DataFrame, pl.DataFrame]:
+def to_events(rows: pl.DataFrame, plan: EventPlan) -> tuple[pl.DataFrame, pl.DataFrame, Mapping[str, int]]:
     """Events (our columns, `source_line`, `row_hash`) and rejected rows (reason, `source_line`, their columns as text).
 
-    Every row is in one of the two. Where the log has columns that are not mapped, `rest_hash` is over those.
+    Every row is in one of the two. Where the log has columns that are not mapped, `rest_hash` is over those. The third
+    counts, by our columns, words such as n/a that stand for no number.
     """
     made: dict[str, pl.Series] = {}
+    blanks: dict[str, int] = {}
     wrong: list[tuple[str, pl.Series]] = []
     for ours in Events.column_names():
         match = plan.matches.get(ours)
         if match is not None:
-            made[ours] = _converted(ours, rows[match.theirs], plan, wrong)
+            made[ours] = _converted(ours, rows[match.theirs], plan, wrong, blanks)
         elif ours == "event":
             made[ours] = pl.Series([plan.event], dtype=EVENT_TYPE).new_from_index(0, rows.height)
     _note_missing_ids(made, rows, plan, wrong)
@@ -121,8 +123,8 @@ def to_events(rows: pl.DataFrame, plan: EventPlan) -> tuple[pl.DataFrame, pl.Dat
     events = events.with_columns(rows[LINE], *hashes.get_columns())
     bad = _any([mask for _, mask in wrong])
     if bad is None:
-        return events, pl.DataFrame()
-    return events.filter(~bad), _rejected(rows, bad, wrong)
+        return events, pl.DataFrame(), blanks
+    return events.filter(~bad), _rejected(rows, bad, wrong), blanks
 
 
 def _any(masks: list[pl.Series]) -> pl.Series | None:
@@ -141,8 +143,10 @@ def _rejected(rows: pl.DataFrame, bad: pl.Series, wrong: list[tuple[str, pl.Seri
     return as_text(rows.filter(bad)).insert_column(0, reason)
 
 
-def _converted(ours: str, values: pl.Series, plan: EventPlan, wrong: list[tuple[str, pl.Series]]) -> pl.Series:
-    """One column in our type; what cannot be read is added to `wrong`."""
+def _converted(
+    ours: str, values: pl.Series, plan: EventPlan, wrong: list[tuple[str, pl.Series]], blanks: dict[str, int]
+) -> pl.Series:
+    """One column in our type; what cannot be read is added to `wrong`, words for nothing are counted in `blanks`."""
     if ours in ("user_id", "item_id"):
         return ids(values)
     if ours == "timestamp" and plan.time:
@@ -163,6 +167,7 @@ def _converted(ours: str, values: pl.Series, plan: EventPlan, wrong: list[tuple[
     read = in_seconds(numbers(values), plan.scales.get(ours, 1.0))
     if read.null_count() > values.null_count():
         wrong.append((f"unreadable {ours}", unread(values, read)))
+        blanks[ours] = blank_words(values)
     wrong.append((f"unreadable {ours}", read.is_infinite()))
     if ours == "watch_seconds":
         wrong.append(("negative watch time", read < 0))

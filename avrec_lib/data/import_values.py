@@ -80,9 +80,18 @@ def in_seconds(values: pl.Series, scale: float) -> pl.Series:
 def unread(values: pl.Series, read: pl.Series) -> pl.Series:
     """Where `values` hold something that `read` has not."""
     left = read.is_null() & values.is_not_null()
+    if values.dtype.is_float():
+        left &= values.is_not_nan()
     if left.any() and values.dtype == pl.String:
         left &= ~values.str.strip_chars().is_in(NO_NUMBER).fill_null(value=True)
     return left
+
+
+def blank_words(values: pl.Series) -> int:
+    """How many `values` are words such as NULL or n/a, or NaN, for a number that is not there."""
+    if values.dtype != pl.String:
+        return int(values.is_nan().sum()) if values.dtype.is_float() else 0
+    return int(values.str.strip_chars().is_in([word for word in NO_NUMBER if word]).sum())
 
 
 def as_text(rows: pl.DataFrame) -> pl.DataFrame:

@@ -73,7 +73,7 @@ def run_import(plan: ImportPlan) -> ImportSummary:
         scratch = beside / "scratch"
         scratch.mkdir()
         with system_errors(beside):
-            events, rejected, counts = _sort_out(plan, scratch)
+            events, rejected, counts, blanks = _sort_out(plan, scratch)
             rows = events.rows + rejected.rows
             _refuse_if_useless(plan, rejected, rows, counts)
             if not events.rows:
@@ -89,6 +89,11 @@ def run_import(plan: ImportPlan) -> ImportSummary:
                 rejected.all().sink_parquet(beside / "rejected.parquet", compression="zstd")
             others = {table: _write_table(plan, table, beside) for table in plan.tables if table != "events"}
         shutil.rmtree(scratch)
+        notes += [
+            Note("{count} values of {column} are words such as NULL, n/a or - and are left empty.",
+                 {"count": f"{count:,}", "column": column})
+            for column, count in blanks.items() if count
+        ]  # fmt: skip
         notes += [note for _, found in others.values() for note in found]
         card = describe_folder(
             beside, name=plan.name, source=", ".join(path.name for path in plan.request.events), licence=LICENCE,
@@ -102,14 +107,18 @@ def run_import(plan: ImportPlan) -> ImportSummary:
     )  # fmt: skip
 
 
-def _sort_out(plan: ImportPlan, scratch: Path) -> tuple[Spool, Spool, Counter[str]]:
-    """All rows of the log as events or as rejected rows, both in file order."""
+def _sort_out(plan: ImportPlan, scratch: Path) -> tuple[Spool, Spool, Counter[str], Counter[str]]:
+    """All rows of the log as events or as rejected rows, both in file order; reasons; words for no number."""
     events, rejected, counts = Spool(scratch / "events"), Spool(scratch / "rejected"), Counter[str]()
+    blanks = Counter[str]()
     files = plan.tables["events"].files
     with meter(say("Reading"), sum(file.path.stat().st_size for file in files), say("bytes")) as shown:
         for number, file in enumerate(files):
-            for good, bad, batch in read_batches(file, lambda batch: (*to_events(batch.rows, plan.events), batch)):
+            for good, bad, blank, batch in read_batches(
+                file, lambda batch: (*to_events(batch.rows, plan.events), batch)
+            ):
                 events.add(good.with_columns(pl.lit(number, pl.UInt16).alias(FILE)))
+                blanks.update(blank)
                 broken = batch.broken.with_columns(pl.lit(UNREADABLE_LINE).alias(REASON))
                 for frame in (broken, bad):
                     if frame.height:
@@ -118,7 +127,7 @@ def _sort_out(plan: ImportPlan, scratch: Path) -> tuple[Spool, Spool, Counter[st
                 if not events.rows:
                     _refuse_if_useless(plan, rejected, rejected.rows, counts)
                 shown.advance(batch.size)
-    return events, rejected, counts
+    return events, rejected, counts, blanks
 
 
 def _in_shape(frame: pl.DataFrame, plan: ImportPlan, file: str) -> pl.DataFrame:

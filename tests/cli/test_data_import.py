@@ -63,6 +63,28 @@ def test_describe_and_check_speak_json(tmp_path, capsys):
     assert "nothing can be learned" in facts["users_with_one_event"]["explanation"]
 
 
+@pytest.mark.parametrize("verb", ["describe", "check"])
+def test_rows_left_out_at_import_are_not_forgotten(tmp_path, home, capsys, verb):
+    (tmp_path / "my.csv").write_text(LOG + "cat,z,soon,view\nann,x,1600000000,view\n,x,1600000000,view\n")
+    (tmp_path / "clips.csv").write_text("vid,title\nx,Soup\nx,Bread\n")
+    main(["data", "import", "my.csv", "--items", "clips.csv"])
+    capsys.readouterr()
+    assert main(["data", verb, "my"]) == 0
+    said = capsys.readouterr().out
+    assert "Left out of events at import: 3 rows (" in said
+    assert "unreadable time 1" in said and "exact duplicate 1" in said and "missing user 1" in said
+    assert f"kept in {home / 'data' / 'my' / 'rejected.parquet'}." in said
+    assert "Left out of items at import: 1 rows (repeated id 1)" in said
+
+
+def test_check_says_in_json_what_was_left_out(tmp_path, capsys):
+    (tmp_path / "my.csv").write_text(LOG + "cat,z,soon,view\n")
+    main(["data", "import", "my.csv"])
+    capsys.readouterr()
+    assert main(["data", "check", "my", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rejected"] == {"rows": 1, "reasons": {"unreadable time": 1}}
+
+
 @pytest.mark.parametrize(
     ("content", "words", "said"),
     [

@@ -181,6 +181,23 @@ def test_a_decimal_comma_is_no_reason_to_leave_a_column_out(tmp_path):
     assert events(done)["watch_seconds"].to_list() == [382.03, 7.5]
 
 
+def test_words_for_no_number_are_counted_and_kept_in_the_card(tmp_path):
+    lines = [f"ann,y{place},1600000000,view,{word}\n" for place, word in enumerate(["n/a", "-", " NULL", "", *"78787"])]
+    done = import_text(tmp_path, LOG + "".join(lines))
+    assert events(done)["watch_seconds"].to_list() == [None] * 4 + [0.007, 0.008, 0.007, 0.008, 0.007]
+    said = "3 values of watch_seconds are words such as NULL, n/a or - and are left empty."
+    assert said in [note.text("en") for note in done.notes]
+    assert said in done.dataset.card.notes
+
+
+def test_nan_in_a_typed_column_is_no_number_and_costs_no_row(tmp_path):
+    frame = pl.DataFrame({"uid": ["ann", "bob"], "vid": ["x", "y"], "watch_s": [1.5, float("nan")]})
+    frame.write_parquet(tmp_path / "log.parquet")
+    done = import_log(tmp_path / "log.parquet")
+    assert events(done)["watch_seconds"].to_list() == [1.5, None]
+    assert "1 values of watch_seconds are words" in done.dataset.card.notes[-1]
+
+
 def test_duplicates_are_kept_on_demand(tmp_path):
     done = import_text(tmp_path, LOG + GOOD * 3, keep_duplicates=True)
     assert events(done).height == 3
