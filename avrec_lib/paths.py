@@ -49,16 +49,19 @@ def inside(folder: Path, *parts: str) -> Path:
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
+def replacing(target: Path, *, over: bool = True) -> Iterator[Path]:
     """A path beside `target` to write a file or folder to; on success it takes the place of `target` by rename.
 
-    On any exception what was written is removed and `target` stays as it was.
+    On any exception what was written is removed and `target` stays as it was. Where it must not go `over` a folder
+    that has come into being meanwhile, that raises FileExistsError.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         yield beside
-        if beside.is_dir():
+        if beside.is_dir() and not over:
+            _take_free_name(beside, target)
+        elif beside.is_dir():
             _swap_folder(beside, target)
         else:
             beside.replace(target)
@@ -67,6 +70,15 @@ def replacing(target: Path) -> Iterator[Path]:
             shutil.rmtree(beside, ignore_errors=True)
         else:
             beside.unlink(missing_ok=True)
+
+
+def _take_free_name(beside: Path, target: Path) -> None:
+    try:
+        beside.rename(target)  # the system refuses it where a folder with files is, so there is no gap to slip through
+    except OSError as error:
+        if target.exists():
+            raise FileExistsError(error.errno, error.strerror, str(target)) from None
+        raise
 
 
 def _swap_folder(beside: Path, target: Path) -> None:

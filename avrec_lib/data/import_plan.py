@@ -114,15 +114,19 @@ def _free_name(request: Request) -> tuple[str, Path]:
     if not folder.exists():
         return name, folder
     if not request.replace:
-        raise UsageError(
-            "There is a data set called {name} already.", hint="Choose another --name, or --replace it.",
-            name=repr(name),
-        )  # fmt: skip
+        raise name_is_taken(name)
     if not (folder / CARD).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(
             "{folder} is no data set and will not be replaced.", hint="Choose another --name.", folder=folder
         )
     return name, folder
+
+
+def name_is_taken(name: str) -> UsageError:
+    """What an import without `replace` says to a name that another data set has."""
+    return UsageError(
+        "There is a data set called {name} already.", hint="Choose another --name, or --replace it.", name=repr(name)
+    )
 
 
 def _plan_table(table: Table, paths: Sequence[Path], maps: Sequence[str], request: Request, same_id: str) -> TablePlan:

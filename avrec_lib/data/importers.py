@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from avrec_lib.data.column_names import Table
 from avrec_lib.data.dataset import Dataset, write_card
 from avrec_lib.data.import_blocks import read_batches
 from avrec_lib.data.import_lines import LINE
-from avrec_lib.data.import_plan import ImportPlan, Request, plan_import
+from avrec_lib.data.import_plan import ImportPlan, Request, name_is_taken, plan_import
 from avrec_lib.data.import_rows import (
     DUPLICATE,
     HASH,
@@ -68,7 +69,7 @@ def run_import(plan: ImportPlan) -> ImportSummary:
     """
     started = time.monotonic()
     notes, stored = _notes(plan), _stored(plan)
-    with replacing(plan.folder) as beside:
+    with _new_folder(plan) as beside:
         beside.mkdir(parents=True)
         scratch = beside / "scratch"
         scratch.mkdir()
@@ -105,6 +106,16 @@ def run_import(plan: ImportPlan) -> ImportSummary:
         Dataset(plan.folder, card), rows, _in_order(counts),
         {table: lost for table, (lost, _) in others.items()}, notes, time.monotonic() - started,
     )  # fmt: skip
+
+
+@contextmanager
+def _new_folder(plan: ImportPlan) -> Iterator[Path]:
+    """The folder to write to; UsageError at the end if another import took the name meanwhile."""
+    try:
+        with replacing(plan.folder, over=plan.request.replace) as beside:
+            yield beside
+    except FileExistsError:
+        raise name_is_taken(plan.name) from None
 
 
 def _sort_out(plan: ImportPlan, scratch: Path) -> tuple[Spool, Spool, Counter[str], Counter[str]]:

@@ -198,6 +198,17 @@ def test_nan_in_a_typed_column_is_no_number_and_costs_no_row(tmp_path):
     assert "1 values of watch_seconds are words" in done.dataset.card.notes[-1]
 
 
+def test_of_two_imports_to_one_name_at_once_the_second_is_refused(tmp_path, home):
+    (tmp_path / "log.csv").write_text(LOG + GOOD)
+    (tmp_path / "other.csv").write_text(LOG + GOOD + "bob,y,1600000001,fav,\n")
+    plans = [plan_import(Request([tmp_path / file], name="mine")) for file in ("log.csv", "other.csv")]
+    run_import(plans[0])
+    with pytest.raises(UsageError, match="There is a data set called 'mine' already"):
+        run_import(plans[1])
+    assert [path.name for path in (home / "data").iterdir()] == ["mine"]
+    assert Dataset.open(home / "data" / "mine").card.source == "log.csv"
+
+
 def test_duplicates_are_kept_on_demand(tmp_path):
     done = import_text(tmp_path, LOG + GOOD * 3, keep_duplicates=True)
     assert events(done).height == 3
