@@ -56,8 +56,10 @@ def get_data(
 ) -> None:
     """Get a named data set into data/: downloaded (resumed, verified, from a mirror if need be) or read from FILE."""
     from avrec_lib.data.fetch import get
+    from avrec_lib.stopping import stopping_on_terminate
 
-    dataset = get(name, archive.expanduser() if archive else None, force)
+    with stopping_on_terminate():
+        dataset = get(name, archive.expanduser() if archive else None, force)
     typer.echo(f"{dataset.name}: {size_in_words(dataset.card.counts)}. {dataset.folder}")
     for note in dataset.card.notes:
         typer.echo(f"  {say(note)}")

@@ -52,6 +52,7 @@ def import_data(
     """Import your own log: guess whose column is which, show the guess, keep what cannot be used with the reason."""
     from avrec_lib.data.import_plan import Request, plan_import
     from avrec_lib.data.importers import run_import
+    from avrec_lib.stopping import stopping_on_terminate
 
     request = Request(
         events, items or (), users or (), name, maps or (), map_items or (), map_users or (), event, event_words or (),
@@ -60,7 +61,9 @@ def import_data(
     plan = plan_import(request)
     for table, found in plan.tables.items():
         _show_guess(table, found, plan)
-    _show_summary(run_import(plan))
+    with stopping_on_terminate():
+        done = run_import(plan)
+    _show_summary(done)
 
 
 def _show_guess(table: str, found: TablePlan, plan: ImportPlan) -> None:

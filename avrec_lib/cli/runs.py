@@ -144,7 +144,7 @@ def _run(
     from avrec_lib.report.export import export_report
     from avrec_lib.runs.plan import make_plan
     from avrec_lib.runs.queue import run_plan
-    from avrec_lib.runs.runner import stopping_on_terminate
+    from avrec_lib.stopping import stopping_on_terminate
 
     plan = make_plan(names, values or (), profile)
     with stopping_on_terminate(), RunConsole(to_stderr=as_json) as console:

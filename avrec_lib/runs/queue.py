@@ -18,7 +18,8 @@ from avrec_lib.errors import AvrecError, RunError
 from avrec_lib.report.run_record import RunRecord, run_folders
 from avrec_lib.runs.plan import Job
 from avrec_lib.runs.provenance import earlier_run
-from avrec_lib.runs.runner import Event, Tell, bury, run_job, stopping_on_terminate
+from avrec_lib.runs.runner import Event, Tell, bury, run_job
+from avrec_lib.stopping import stopping_on_terminate
 from avrec_lib.strings import current_language, say
 
 EXIT_CODES = {"ok": 0, "failed": 1, "timed_out": 3, "died": 3, "interrupted": 3}

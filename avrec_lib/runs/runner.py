@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from avrec_lib.errors import RunError
 from avrec_lib.paths import HOME_VARIABLE, artefacts_folder, home, inside, reports_folder
@@ -23,6 +23,7 @@ from avrec_lib.runs.ending import ending
 from avrec_lib.runs.engine import Watcher, import_quickly, run_cells
 from avrec_lib.runs.kernel import Kernel, start_kernel, thread_limits
 from avrec_lib.runs.plan import Job
+from avrec_lib.stopping import ENDING
 from avrec_lib.strings import LANGUAGE_VARIABLE, current_language, say
 
 if TYPE_CHECKING:
@@ -64,20 +65,6 @@ def run_job(job: Job, tell: Tell, *, timeout: float | None = None, parallel: int
         with _uninterrupted():
             run.close()
     return run.folder, run.record
-
-
-@contextmanager
-def stopping_on_terminate() -> Iterator[None]:
-    """Let a termination signal end a run like Ctrl-C, with its files written and its kernel gone."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    old = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old)
 
 
 def new_run_id() -> str:
@@ -217,7 +204,7 @@ def _uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    old = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    old = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *ENDING)}
     try:
         yield
     finally:

@@ -151,15 +151,17 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, home):
 
 
 @pytest.mark.slow
-def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path, home):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_import_stopped_in_the_middle_leaves_nothing(tmp_path, home, sent):
     log = long_log(tmp_path / "my.csv", 3_000_000)
     process = avrec("data", "import", str(log), env=os.environ | {"AVREC_HOME": str(home)})
     waited = time.monotonic()
     while not list((home / "data").glob(".*.part/scratch")) and time.monotonic() - waited < 30:
         time.sleep(0.01)
     time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 3
     assert error.strip().endswith("Stopped. What was finished is kept.")
+    assert "Traceback" not in error
     assert list((home / "data").iterdir()) == []

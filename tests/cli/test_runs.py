@@ -141,7 +141,7 @@ def all_gone(processes: list[psutil.Process], seconds: float = 10) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_run_keeps_what_it_did_and_leaves_no_kernel(workbench, sent):
     process, _ = start(workbench, "05_slow", "06_typed")
     children = below(process)
