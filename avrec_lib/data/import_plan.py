@@ -17,7 +17,7 @@ from avrec_lib.data.import_dialect import FileFormat
 from avrec_lib.data.import_files import find_files, read_sample, sniff
 from avrec_lib.data.import_lines import LINE, split_block
 from avrec_lib.data.import_rows import EventPlan, plan_events
-from avrec_lib.data.mapping import Match, doubts, guess_mapping, parse_map, require_ids
+from avrec_lib.data.mapping import Match, between_pairs, doubts, guess_mapping, parse_map, require_ids
 from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.paths import data_folder, inside
@@ -79,6 +79,9 @@ def plan_import(request: Request) -> ImportPlan:
     Raises UsageError or DataError for a missing, empty or strange file, a column that is not there, ids that cannot
     be told, or a name that is taken.
     """
+    for path in (*request.events, *request.items, *request.users):
+        if "=" in path.name and not path.expanduser().exists():
+            raise between_pairs(str(path))
     name, folder = _free_name(request)
     events = _plan_table("events", request.events, request.maps, request, "")
     words = dict(_pair(text) for text in ",".join(request.event_words).split(",") if text)

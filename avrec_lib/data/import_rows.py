@@ -52,9 +52,10 @@ def plan_events(
     notes: dict[str, Note] = {}
     for name in ([event] if event else []) + list(events.values()):
         if name not in list(Event):
-            guess = VOCABULARY.get(name.lower()) or nearest(name, list(Event))
+            guess = VOCABULARY.get(nearest(name.lower(), VOCABULARY), "")
             raise UsageError(
-                "There is no event named {name}.", hint="Did you mean {guess}?" if guess else "Known: {known}.",
+                "There is no event named {name}.",
+                hint="Did you mean {guess}? Known: {known}." if guess else "Known: {known}.",
                 name=repr(name), guess=guess, known=", ".join(Event),
             )  # fmt: skip
     time = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -43,8 +44,16 @@ def parse_map(texts: Sequence[str], table: Table, columns: Sequence[str], file: 
     found: dict[str, Match] = {}
     for piece in pieces:
         ours, equals, theirs = (part.strip() for part in piece.partition("="))
-        if not equals or ours not in known:
+        if not equals:
+            example = f"{nearest(ours, known) or known[0]}={ours if ours in columns else 'COLUMN'}"
+            raise UsageError(
+                "{piece} has no =: it must say which of our columns is which of yours.",
+                hint="For example {example}.", piece=repr(piece), example=example,
+            )  # fmt: skip
+        if ours not in known:
             raise _wrong_side(piece, ours, theirs, known, table)
+        if theirs not in columns and re.search(rf"\s({'|'.join(known)})\s*=", theirs):
+            raise between_pairs(piece)
         name, unit = (theirs, "") if theirs in columns else _with_unit(theirs, columns)
         if name not in columns:
             guess = nearest(name, columns)
@@ -62,6 +71,14 @@ def parse_map(texts: Sequence[str], table: Table, columns: Sequence[str], file: 
             columns=", ".join(name for name in columns if name != found["user_id"].theirs) or "–",
         )  # fmt: skip
     return found
+
+
+def between_pairs(text: str) -> UsageError:
+    """What to say to pairs with a space between them, in one word or in two."""
+    return UsageError(
+        "{text} stands after a space.", hint="Put commas and no spaces between pairs: user_id=uid,timestamp=ts.",
+        text=repr(text.split()[-1]),
+    )  # fmt: skip
 
 
 def _wrong_side(piece: str, ours: str, theirs: str, known: Sequence[str], table: Table) -> UsageError:

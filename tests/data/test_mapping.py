@@ -113,7 +113,14 @@ def test_a_unit_or_a_format_may_follow_a_colon(text, column, unit):
             "user_id=user,item_id=user",
             "The column 'user' cannot be both user_id and item_id. The others are item.",
         ),
-        ("user", "'user' is no column of events that can be filled. Did you mean user_id?"),
+        (
+            "user",
+            "'user' has no =: it must say which of our columns is which of yours. For example user_id=user.",
+        ),
+        (
+            "user_id=user item_id=item",
+            "'item_id=item' stands after a space. Put commas and no spaces between pairs: user_id=uid,timestamp=ts.",
+        ),
     ],
 )
 def test_a_wrong_map_is_answered_with_the_right_one(text, said):
