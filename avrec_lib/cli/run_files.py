@@ -39,6 +39,10 @@ def compare(
         return
     typer.echo(f"A  {found.a.notebook}  {found.a.run_id}\nB  {found.b.notebook}  {found.b.run_id}")
     for table in (found.parameters, found.results, found.differences):
+        if table is found.differences and table.height:
+            typer.echo(
+                say("B minus A on the same queries: mean difference with its 95 % interval (bootstrap over users).")
+            )
         if table.height:
             print_table({say(column): [_cell(value) for value in table[column]] for column in table.columns})
     if found.why_no_differences:

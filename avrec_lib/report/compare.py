@@ -99,7 +99,7 @@ def _check_same_truth(a: RunRecord, b: RunRecord) -> None:
                 hint="Its notebook records the fingerprint of its truth when it evaluates.", run=record.run_id,
             )  # fmt: skip
     if truths[0] != truths[1]:
-        differ = [f"{name} ({of_a}, {of_b})" for name, of_a, of_b in _parameters(a, b).rows()]
+        differ = [f"{name} ({of_a}, {of_b})" for name, of_a, of_b in _parameters(a, b).rows() if name not in _FACTS]
         raise UsageError(
             "{a} and {b} were measured on different truth: they differ in {names}.",
             hint="Run both on the same data with the same split.",
