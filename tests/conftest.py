@@ -26,3 +26,11 @@ def workbench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(HOME_VARIABLE, str(home))
     monkeypatch.setenv(LANGUAGE_VARIABLE, "en")
     return home
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty workbench folder, so that no test touches the real one."""
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    monkeypatch.setenv(LANGUAGE_VARIABLE, "en")
+    return tmp_path / "home"

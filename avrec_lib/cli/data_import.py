@@ -13,8 +13,8 @@ from avrec_lib.cli.data_facts import print_columns
 from avrec_lib.strings import say
 
 if TYPE_CHECKING:
-    from avrec_lib.data.import_plan import ImportPlan, TablePlan
-    from avrec_lib.data.importers import ImportSummary
+    from avrec_lib.imports.importers import ImportSummary
+    from avrec_lib.imports.plan import ImportPlan, TablePlan
 
 PAIRS = "OURS=THEIRS,…"
 MAP_HELP = "Which column is which, over the guess: user_id=uid,timestamp=ts:ms."
@@ -50,8 +50,8 @@ def import_data(
     force: Annotated[bool, typer.Option("--force", help="Import even if most rows cannot be used.")] = False,
 ) -> None:
     """Import your own log: guess whose column is which, show the guess, keep what cannot be used with the reason."""
-    from avrec_lib.data.import_plan import Request, plan_import
-    from avrec_lib.data.importers import run_import
+    from avrec_lib.imports.importers import run_import
+    from avrec_lib.imports.plan import Request, plan_import
     from avrec_lib.stopping import stopping_on_terminate
 
     request = Request(
@@ -68,7 +68,7 @@ def import_data(
 
 def _show_guess(table: str, found: TablePlan, plan: ImportPlan) -> None:
     """Ours, theirs, sample values and how it was decided."""
-    from avrec_lib.data.mapping import examples
+    from avrec_lib.imports.mapping import examples
 
     files = found.files[0].path.name + (f" … ({len(found.files)})" if len(found.files) > 1 else "")
     how = {"given": say("as you said"), "name": say("by its name"), "content": say("by its values"),
@@ -133,7 +133,7 @@ def _span(done: ImportSummary) -> dict[str, str]:
 
 
 def _show_rejected(done: ImportSummary) -> None:
-    from avrec_lib.data.import_rows import reason_in_words
+    from avrec_lib.imports.rows import reason_in_words
 
     for table, reasons in [("", done.rejected), *done.rejected_rows.items()]:
         if not reasons:

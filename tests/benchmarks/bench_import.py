@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CHUNK = 1_000_000
 BARE = "import sys, polars as pl; pl.scan_csv(sys.argv[1]).sink_parquet(sys.argv[2])"
 IMPORT = (
-    "import sys; from pathlib import Path; from avrec_lib.data.importers import import_log; "
+    "import sys; from pathlib import Path; from avrec_lib.imports.importers import import_log; "
     "done = import_log(Path(sys.argv[1]), 'bench', replace=True); "
     "print(done.rows, done.dataset.card.counts['events'], done.rejected)"
 )

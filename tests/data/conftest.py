@@ -1,4 +1,4 @@
-"""A server on loopback that can break off, and an empty workbench folder."""
+"""A server on loopback that can break off."""
 
 import threading
 import time
@@ -70,14 +70,6 @@ def server() -> Iterator[FileServer]:
     served = FileServer()
     yield served
     served.close()
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty workbench folder, so that no test touches the real one."""
-    monkeypatch.setenv("AVREC_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("AVREC_LANGUAGE", "en")
-    return tmp_path / "home"
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from sample_files import shared
 
 from avrec_lib.data.checks import check_events
 from avrec_lib.data.facts import Fact, in_percent, level_of
-from avrec_lib.data.importers import import_log
 from avrec_lib.data.opening import open_dataset
+from avrec_lib.imports.importers import import_log
 from avrec_lib.schema import Events, with_all_columns
 
 START = datetime(2024, 1, 1, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 
 from avrec_lib.data.dataset import Dataset
 from avrec_lib.data.describe import describe
-from avrec_lib.data.importers import import_log
+from avrec_lib.imports.importers import import_log
 
 pytestmark = pytest.mark.usefixtures("home")
 

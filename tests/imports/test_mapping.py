@@ -1,8 +1,8 @@
 import polars as pl
 import pytest
 
-from avrec_lib.data.mapping import doubts, guess_mapping, parse_map, require_ids
 from avrec_lib.errors import DataError, UsageError
+from avrec_lib.imports.mapping import doubts, guess_mapping, parse_map, require_ids
 
 TIMES = ["1600000000", "1600000001"]
 

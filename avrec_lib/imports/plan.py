@@ -10,16 +10,16 @@ from pathlib import Path
 
 import polars as pl
 
-from avrec_lib.data.column_names import Table
 from avrec_lib.data.dataset import CARD
-from avrec_lib.data.import_blocks import flat, whole_lines
-from avrec_lib.data.import_dialect import FileFormat
-from avrec_lib.data.import_files import find_files, read_sample, sniff
-from avrec_lib.data.import_lines import LINE, split_block
-from avrec_lib.data.import_rows import EventPlan, plan_events
-from avrec_lib.data.mapping import Match, between_pairs, doubts, guess_mapping, parse_map, require_ids
 from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError
+from avrec_lib.imports.blocks import flat, whole_lines
+from avrec_lib.imports.column_names import Table
+from avrec_lib.imports.dialect import FileFormat
+from avrec_lib.imports.files import find_files, read_sample, sniff
+from avrec_lib.imports.lines import LINE, split_block
+from avrec_lib.imports.mapping import Match, between_pairs, doubts, guess_mapping, parse_map, require_ids
+from avrec_lib.imports.rows import EventPlan, plan_events
 from avrec_lib.paths import data_folder, inside
 
 WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "space": " "}

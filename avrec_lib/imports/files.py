@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from avrec_lib.data.import_dialect import FileFormat, sniff_delimited, unlike
 from avrec_lib.errors import DataError, UsageError, nearest
+from avrec_lib.imports.dialect import FileFormat, sniff_delimited, unlike
 
 SUFFIXES = ("csv", "tsv", "txt", "dat", "data", "inter", "log", "json", "jsonl", "ndjson", "parquet", "pq")
 PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}

@@ -13,12 +13,16 @@ from pathlib import Path
 import polars as pl
 from polars.datatypes import DataType, DataTypeClass
 
-from avrec_lib.data.column_names import Table
 from avrec_lib.data.dataset import Dataset, write_card
-from avrec_lib.data.import_blocks import read_batches
-from avrec_lib.data.import_lines import LINE
-from avrec_lib.data.import_plan import ImportPlan, Request, name_is_taken, plan_import
-from avrec_lib.data.import_rows import (
+from avrec_lib.data.note import Note
+from avrec_lib.data.write import describe_folder, sink_table, system_errors, table_facts
+from avrec_lib.errors import DataError
+from avrec_lib.imports.blocks import read_batches
+from avrec_lib.imports.column_names import Table
+from avrec_lib.imports.lines import LINE
+from avrec_lib.imports.mapping import TYPES
+from avrec_lib.imports.plan import ImportPlan, Request, name_is_taken, plan_import
+from avrec_lib.imports.rows import (
     DUPLICATE,
     HASH,
     REASON,
@@ -28,12 +32,8 @@ from avrec_lib.data.import_rows import (
     reason_in_words,
     to_events,
 )
-from avrec_lib.data.import_tables import read_table
-from avrec_lib.data.mapping import TYPES
-from avrec_lib.data.note import Note
-from avrec_lib.data.spool import Spool, drop_repeats
-from avrec_lib.data.write import describe_folder, sink_table, system_errors, table_facts
-from avrec_lib.errors import DataError
+from avrec_lib.imports.spool import Spool, drop_repeats
+from avrec_lib.imports.tables import read_table
 from avrec_lib.paths import replacing
 from avrec_lib.progress import meter
 from avrec_lib.schema import Events

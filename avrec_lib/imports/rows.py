@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from avrec_lib.data.column_names import is_rating
 from avrec_lib.data.dataset import row_hash
-from avrec_lib.data.event_words import EVENT_TYPE, VOCABULARY, events_of, known_words
-from avrec_lib.data.import_lines import LINE
-from avrec_lib.data.import_times import TimeReading, detect_times, read_times
-from avrec_lib.data.import_values import SCALES, as_text, blank_words, ids, in_seconds, numbers, unit_of, unread
-from avrec_lib.data.mapping import Match, examples
 from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError, nearest
+from avrec_lib.imports.column_names import is_rating
+from avrec_lib.imports.event_words import EVENT_TYPE, VOCABULARY, events_of, known_words
+from avrec_lib.imports.lines import LINE
+from avrec_lib.imports.mapping import Match, examples
+from avrec_lib.imports.times import TimeReading, detect_times, read_times
+from avrec_lib.imports.values import SCALES, as_text, blank_words, ids, in_seconds, numbers, unit_of, unread
 from avrec_lib.schema import TIME, Event, Events
 from avrec_lib.strings import say
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from avrec_lib.data.column_names import Table
 from avrec_lib.data.dataset import SCHEMAS
-from avrec_lib.data.import_blocks import read_batches
-from avrec_lib.data.import_dialect import FileFormat
-from avrec_lib.data.import_rows import REASON, UNREADABLE_LINE
-from avrec_lib.data.import_times import detect_times, read_times
-from avrec_lib.data.import_values import NO_NUMBER, SCALES, as_text, ids, in_seconds, numbers, unit_of, unread
-from avrec_lib.data.mapping import TYPES, Match
 from avrec_lib.data.note import Note
+from avrec_lib.imports.blocks import read_batches
+from avrec_lib.imports.column_names import Table
+from avrec_lib.imports.dialect import FileFormat
+from avrec_lib.imports.mapping import TYPES, Match
+from avrec_lib.imports.rows import REASON, UNREADABLE_LINE
+from avrec_lib.imports.times import detect_times, read_times
+from avrec_lib.imports.values import NO_NUMBER, SCALES, as_text, ids, in_seconds, numbers, unit_of, unread
 from avrec_lib.schema import TIME
 
 NO_TAGS = ("(no genres listed)", "[none]", "none", "unknown", "")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avrec_lib.data.import_times import detect_times, looks_like_times, read_times
 from avrec_lib.errors import DataError, UsageError
+from avrec_lib.imports.times import detect_times, looks_like_times, read_times
 
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2099, 12, 31)).map(lambda time: time.replace(tzinfo=UTC))
 WAYS = {

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_files import shared
 
-from avrec_lib.data import spool
 from avrec_lib.data.dataset import Dataset, fingerprint
-from avrec_lib.data.import_plan import Request, plan_import
-from avrec_lib.data.import_rows import REASONS
-from avrec_lib.data.importers import ImportSummary, import_log, run_import
 from avrec_lib.errors import DataError, UsageError
+from avrec_lib.imports import spool
+from avrec_lib.imports.importers import ImportSummary, import_log, run_import
+from avrec_lib.imports.plan import Request, plan_import
+from avrec_lib.imports.rows import REASONS
 
 pytestmark = pytest.mark.usefixtures("home")
 

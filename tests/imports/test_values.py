@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from avrec_lib.data.import_values import ids
+from avrec_lib.imports.values import ids
 
 
 @pytest.mark.parametrize("around", [[], ["abc"], ["13.5"]])

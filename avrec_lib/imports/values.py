@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from avrec_lib.data.column_names import UNIT_WORDS, words_of
-from avrec_lib.data.import_lines import LINE
 from avrec_lib.data.note import Note
 from avrec_lib.errors import UsageError
+from avrec_lib.imports.column_names import UNIT_WORDS, words_of
+from avrec_lib.imports.lines import LINE
 
 if TYPE_CHECKING:
-    from avrec_lib.data.mapping import Match
+    from avrec_lib.imports.mapping import Match
 
 MISSING = ("", "\\N", "NULL", "null", "NaN", "nan", "None")
 """What exports write where there is no value."""

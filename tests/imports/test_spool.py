@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avrec_lib.data.spool import Spool, drop_repeats
+from avrec_lib.imports.spool import Spool, drop_repeats
 
 
 def filled(folder, rows: list[tuple[int, str]], held_bytes: int, size: int = 3) -> Spool:

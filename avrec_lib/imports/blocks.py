@@ -14,10 +14,10 @@ from typing import BinaryIO, TypeVar
 
 import polars as pl
 
-from avrec_lib.data.import_dialect import FileFormat, one_byte
-from avrec_lib.data.import_files import open_bytes
-from avrec_lib.data.import_lines import LINE, LONGEST_RECORD, no_lines, split_block
 from avrec_lib.errors import DataError
+from avrec_lib.imports.dialect import FileFormat, one_byte
+from avrec_lib.imports.files import open_bytes
+from avrec_lib.imports.lines import LINE, LONGEST_RECORD, no_lines, split_block
 
 Result = TypeVar("Result")
 WORKERS = 2

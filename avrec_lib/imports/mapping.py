@@ -9,12 +9,12 @@ from typing import Literal
 
 import polars as pl
 
-from avrec_lib.data.column_names import AROUND_IDS, NAMES, NUMERIC, Table, forms_of, words_of
 from avrec_lib.data.dataset import SCHEMAS
-from avrec_lib.data.import_times import detect_times, looks_like_times
-from avrec_lib.data.import_values import numbers
 from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError, nearest
+from avrec_lib.imports.column_names import AROUND_IDS, NAMES, NUMERIC, Table, forms_of, words_of
+from avrec_lib.imports.times import detect_times, looks_like_times
+from avrec_lib.imports.values import numbers
 from avrec_lib.schema import TIME
 
 How = Literal["given", "name", "content", "place"]

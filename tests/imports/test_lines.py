@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avrec_lib.data.import_blocks import whole_lines
-from avrec_lib.data.import_dialect import FileFormat
-from avrec_lib.data.import_files import sniff
-from avrec_lib.data.import_lines import LINE, split_block
 from avrec_lib.errors import DataError
+from avrec_lib.imports.blocks import whole_lines
+from avrec_lib.imports.dialect import FileFormat
+from avrec_lib.imports.files import sniff
+from avrec_lib.imports.lines import LINE, split_block
 
 TABLE = FileFormat(Path("x"), "delimited", ("a", "b", "c"))
 CLEAN = st.sampled_from(["1", "", "é", " sp ", "x,y", 'say "hi"', "two\nlines", "\u2028", '"', ",", "a\n\nb"])

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 
-from avrec_lib.data.import_dialect import FileFormat, one_byte
+from avrec_lib.imports.dialect import FileFormat, one_byte
 
 LINE = "source_line"
 LONGEST_RECORD = 200  # lines that one quoted field may span

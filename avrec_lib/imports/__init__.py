@@ -1,0 +1,1 @@
+"""How does a stranger's log become rows? Blocks, guessed columns, times, values, rejects with reasons."""
