@@ -9,39 +9,24 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from avrec_lib.packages import has_nvidia_gpu, megabytes
 from avrec_lib.paths import data_folder, reports_folder
+from avrec_lib.reachable import Check, data_hosts, package_index
 from avrec_lib.strings import say
 
-State = Literal["ok", "missing", "differs", "broken"]  # broken: avrec cannot work
 TOGETHER = ("jupyterlab", "jupyter_server", "ipykernel", "ipywidgets", "jupyterlab_widgets", "plotly")
 COMFORTABLE_MEMORY = 4 * 1024  # MiB: MovieLens-25M needs about 3 GiB
 COMFORTABLE_DISK = 5e9  # bytes: the largest named data set with its archive
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing looked at: its name, its state, what was found, what its lack costs, how to get it."""
-
-    name: str
-    state: State
-    found: str
-    cost: str = ""
-    remedy: str = ""
-
-
 def examine() -> list[Check]:
     """Look at everything, the slow answers (network, tools) side by side; in the order to show them."""
-    from avrec_lib.reachable import data_hosts, package_index
-
     looks: list[Callable[[], Check | list[Check]]] = [
         python, packages, development, together, processors, memory, disk, gpu, ffmpeg, fonts, chromium,
         lambda: writable("data/", data_folder()), lambda: writable("reports/", reports_folder()),

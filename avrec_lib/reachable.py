@@ -6,14 +6,29 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
 from avrec_lib.data.catalogue import Entry, entries
-from avrec_lib.doctor import Check
 from avrec_lib.strings import say
 
 PATIENCE = 3.0  # seconds for one place
 PUBLIC_INDEX = "https://pypi.org/simple/"
+
+
+State = Literal["ok", "missing", "differs", "broken"]  # broken: avrec cannot work
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: its name, its state, what was found, what its lack costs, how to get it."""
+
+    name: str
+    state: State
+    found: str
+    cost: str = ""
+    remedy: str = ""
 
 
 def answers(address: str, seconds: float = PATIENCE) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from avrec_lib.doctor import Check
+    from avrec_lib.reachable import Check
 
 COLOURS = {"ok": "green", "missing": "yellow", "differs": "yellow", "broken": "bold red"}
 
