@@ -6,6 +6,7 @@ has it as nulls, so code can ask for any column, and `Dataset.require` says what
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 import dataframely as dy
@@ -140,16 +141,27 @@ class Values(dy.Schema):
     value = dy.Float64(nullable=True, allow_nan=False)
 
 
-def choices(events: pl.LazyFrame, min_value: float | None = None) -> pl.LazyFrame:
-    """The events that say "this user wanted this item": an item, and not shown, skipped, disliked or searched.
+def is_choice(min_value: float | None = None) -> pl.Expr:
+    """Whether an event says "this user wanted this item": an item, and not shown, skipped, disliked or searched.
 
     With `min_value` a row that carries a value (a rating, a play count) counts only from that value on.
     """
-    wanted = events.filter(
-        pl.col("item_id").is_not_null(),
-        ~pl.col("event").cast(pl.String).is_in([str(event) for event in NOT_A_CHOICE]),
+    wanted = pl.col("item_id").is_not_null() & ~pl.col("event").cast(pl.String).is_in(
+        [str(event) for event in NOT_A_CHOICE]
     )
-    return wanted if min_value is None else wanted.filter(pl.col("value").is_null() | (pl.col("value") >= min_value))
+    return wanted if min_value is None else wanted & (pl.col("value").is_null() | (pl.col("value") >= min_value))
+
+
+def require_columns(needed: Iterable[str], present: Collection[str], schema: type[dy.Schema], name: str) -> None:
+    """Raise DataError naming the columns of `needed` that the table `name` lacks."""
+    missing = [column for column in needed if column not in present]
+    if missing:
+        raise DataError(
+            "The table {name} has no column {missing}.",
+            hint="It has {present}; expected {expected}.",
+            name=name, missing=", ".join(missing), present=", ".join(present) or "–",
+            expected=", ".join(schema.column_names()),
+        )  # fmt: skip
 
 
 def check_table(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> pl.DataFrame:
@@ -157,14 +169,7 @@ def check_table(table: pl.DataFrame, schema: type[dy.Schema], name: str) -> pl.D
 
     Raises DataError naming the first thing that is wrong: a column that is missing, or rows that break a rule.
     """
-    missing = [column for column in schema.column_names() if column not in table.columns]
-    if missing:
-        raise DataError(
-            "The table {name} has no column {missing}.",
-            hint="It has {present}; expected {expected}.",
-            name=name, missing=", ".join(missing), present=", ".join(table.columns),
-            expected=", ".join(schema.column_names()),
-        )  # fmt: skip
+    require_columns(schema.column_names(), table.columns, schema, name)
     good, failures = schema.filter(table, cast=True)
     broken = failures.counts()
     if broken:

@@ -56,8 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         typer.echo(f"avrec: {error}", err=True)
         return error.exit_code
     except KeyboardInterrupt:
-        typer.echo("avrec: " + say("Stopped. What was finished is kept."), err=True)
-        return 3
+        result = STOPPED
     except typer.Abort:
         return 2
     except Exception as error:  # noqa: BLE001, the last line of defence: what it does not know it raises again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -123,8 +124,6 @@ def combine(sums: Mapping[str, int]) -> str:
 
 def hash_text(text: str) -> int:
     """A 64-bit number of `text` that is the same in every process."""
-    import hashlib
-
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from avrec_lib.data.dataset import Dataset, fingerprint
 from avrec_lib.errors import DataError, UsageError
-from avrec_lib.schema import TIME, Event, Queries, Truth, check_table, choices
+from avrec_lib.schema import TIME, Event, Queries, Truth, check_table, is_choice
 
 SplitMethod = Literal["auto", "global_time", "random"]
 
@@ -39,12 +39,15 @@ class Split:
     @property
     def warm_queries(self) -> pl.DataFrame:
         """The queries of users that the training rows know."""
-        return self.queries.join(self.train.select("user_id").unique(), on="user_id", how="semi", maintain_order="left")
+        return self._queries_of_trained_users("semi")
 
     @property
     def cold_queries(self) -> pl.DataFrame:
         """The queries of users without a single training row."""
-        return self.queries.join(self.train.select("user_id").unique(), on="user_id", how="anti", maintain_order="left")
+        return self._queries_of_trained_users("anti")
+
+    def _queries_of_trained_users(self, how: Literal["semi", "anti"]) -> pl.DataFrame:
+        return self.queries.join(self.train, on="user_id", how=how, maintain_order="left")
 
     def fingerprints(self) -> dict[str, str]:
         """`split` (training rows) and `truth`: two runs may be paired only when their truth is the same."""
@@ -86,13 +89,9 @@ def split_dataset(
             "A split by time needs the column 'timestamp', which {name} does not have.",
             hint="Use split=random, and read its numbers as optimistic.", name=dataset.name,
         )  # fmt: skip
-    met = dataset.events.filter(
-        pl.col("item_id").is_not_null(), pl.col("event").cast(pl.String) != Event.IMPRESSION.value
-    ).with_row_index("place")  # fmt: skip
-    chosen = choices(met, min_value).select("place")
-    events = met.collect(engine="streaming")
-    rows = events.with_columns(chosen=pl.col("place").is_in(chosen.collect(engine="streaming")["place"].implode()))
-    rows = rows.drop("place")
+    was_shown_only = pl.col("event").cast(pl.String) == Event.IMPRESSION.value
+    met = dataset.events.filter(pl.col("item_id").is_not_null(), ~was_shown_only)
+    rows = met.with_columns(chosen=is_choice(min_value)).collect(engine="streaming")
     if not rows["chosen"].any():
         raise DataError("No event is left to split.", hint="Lower min_value, or look at `avrec data describe`.")
     if method == "global_time":

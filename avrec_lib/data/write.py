@@ -14,7 +14,7 @@ import polars as pl
 from avrec_lib.data.dataset import SCHEMAS, Dataset, DatasetCard, combine, row_hash, write_card
 from avrec_lib.errors import DataError
 from avrec_lib.paths import data_folder, inside, replacing
-from avrec_lib.schema import with_all_columns
+from avrec_lib.schema import require_columns, with_all_columns
 
 
 def write_dataset(
@@ -58,14 +58,7 @@ def sink_table(rows: pl.LazyFrame | pl.DataFrame, table: str, path: Path) -> Non
     """
     schema, lazy = SCHEMAS[table], rows.lazy()
     present = set(lazy.collect_schema().names())
-    missing = [name for name in _must_be_filled(schema) if name not in present]
-    if missing:
-        raise DataError(
-            "The table {name} has no column {missing}.",
-            hint="It has {present}; expected {expected}.",
-            name=table, missing=", ".join(missing), present=", ".join(sorted(present)) or "–",
-            expected=", ".join(schema.column_names()),
-        )  # fmt: skip
+    require_columns(_must_be_filled(schema), sorted(present), schema, table)
     whole = with_all_columns(lazy, schema)
     stored = [name for name in schema.column_names() if name in present]
     try:

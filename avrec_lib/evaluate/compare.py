@@ -73,7 +73,7 @@ def summarise(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> 
         means_of = bootstrap_means(sums[:, spread], counts[:, spread], resamples=resamples, seed=seed)
         low[spread], high[spread] = np.nanquantile(means_of, [0.025, 0.975], axis=0)
     low, high = (np.where(low < high, bound, np.nan) for bound in (low, high))
-    undefined = values.group_by(keys).agg(undefined=pl.col("value").null_count())
+    undefined = by_user.group_by(keys).agg(pl.col("undefined").sum())
     return groups.with_columns(
         value=pl.Series(means), low=pl.Series(low), high=pl.Series(high), n=pl.Series(n.astype(np.int64)),
         users=pl.Series(with_value.astype(np.int64)),

@@ -12,7 +12,7 @@ import polars as pl
 from scipy import sparse
 
 from avrec_lib.errors import DataError
-from avrec_lib.schema import TIME, choices
+from avrec_lib.schema import TIME, is_choice
 
 _ORDER_SEED = 20_240_229
 
@@ -43,7 +43,7 @@ class Interactions:
                     column=repr(column), found=train.schema[column],
                 )  # fmt: skip
         if "event" in train.columns:
-            train = choices(train.lazy()).collect()
+            train = train.filter(is_choice())
         known = train.get_column("item_id").drop_nulls().unique()
         if items is not None and "item_id" in items.columns:
             known = pl.concat([known, items.get_column("item_id")]).unique()

@@ -48,7 +48,7 @@ class MatrixRecommender(ABC):
         """Learn from events; returns itself.
 
         Columns user_id and item_id (strings), timestamp where there is one; with a column event only what counts as a
-        choice (`schema.choices`) is learned from. `users` is for models that know more of them than their history.
+        choice (`schema.is_choice`) is learned from. `users` is for models that know more of them than their history.
         """
         interactions = Interactions.of(train, items)
         self._learn(interactions.matrix())

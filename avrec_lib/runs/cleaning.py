@@ -13,6 +13,7 @@ from avrec_lib.errors import AvrecError
 from avrec_lib.paths import artefacts_folder, data_folder, reports_folder
 from avrec_lib.report.recording import BY_HAND
 from avrec_lib.report.run_record import RunRecord, run_folders
+from avrec_lib.report.status import status_of
 
 UNFINISHED_SECONDS = 3600
 
@@ -36,7 +37,9 @@ def find_leftovers(everything: bool = False) -> list[Leftover]:
     newest = {_what_ran(record): folder for folder, record in records.items() if record and record.status == "ok"}
     wanted = () if everything else newest.values()
     kept = {
-        folder: record for folder, record in records.items() if record and (folder in wanted or _is_going_on(record))
+        folder: record
+        for folder, record in records.items()
+        if record and (folder in wanted or status_of(record) == "running")
     }
     found = [_leftover(folder, _reason(record)) for folder, record in records.items() if folder not in kept]
     used = {folder.name for folder in kept}
@@ -69,12 +72,6 @@ def _reason(record: RunRecord | None) -> str:
     if record.status == "ok":
         return "an older run with the same parameters"
     return "a run that was killed" if record.status == "running" else "a run that did not succeed"
-
-
-def _is_going_on(record: RunRecord) -> bool:
-    import psutil
-
-    return record.status == "running" and record.process is not None and psutil.pid_exists(record.process)
 
 
 def _unfinished() -> list[Path]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from avrec_lib.data.dataset import Dataset, DatasetCard
 from avrec_lib.data.split import Split, split_dataset
 from avrec_lib.errors import DataError, UsageError
-from avrec_lib.schema import Events, choices, with_all_columns
+from avrec_lib.schema import Events, is_choice, with_all_columns
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -102,14 +102,14 @@ def test_a_test_of_repeats_alone_is_refused() -> None:
 
 def test_impressions_and_skips_are_no_choices() -> None:
     rows = log([("a", "x", 0)], "impression").events
-    assert choices(pl.concat([rows, log([("a", "y", 0)], "skip").events, log([("a", "z", 0)]).events])).collect()[
-        "item_id"
-    ].to_list() == ["z"]
+    assert pl.concat([rows, log([("a", "y", 0)], "skip").events, log([("a", "z", 0)]).events]).filter(
+        is_choice()
+    ).collect()["item_id"].to_list() == ["z"]
 
 
 def test_values_below_the_least_are_left_out_and_missing_ones_stay() -> None:
     rows = log([("a", "x", 0), ("a", "y", 1), ("a", "z", 2)]).events.with_columns(value=pl.Series([1.0, 4.0, None]))
-    assert choices(rows, min_value=3).collect()["item_id"].to_list() == ["y", "z"]
+    assert rows.filter(is_choice(min_value=3)).collect()["item_id"].to_list() == ["y", "z"]
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.5])
