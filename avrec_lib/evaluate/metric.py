@@ -1,0 +1,19 @@
+"""What a metric is called, in which direction it is better, and in which unit it is counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`better` is None where more is neither good nor bad by itself (entropy of exposure, mean popularity).
+
+    `unit` is empty for shares and scores without one. `title` is a template of `strings`.
+    """
+
+    name: str
+    better: Literal["higher", "lower"] | None
+    title: str
+    unit: str = ""
