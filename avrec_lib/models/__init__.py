@@ -1,7 +1,8 @@
 """Who ranks? One file a family; every model passes the same contract test."""
 
 from avrec_lib.models.ease import EASE
+from avrec_lib.models.ials import IALS
 from avrec_lib.models.item_knn import ItemKNN
 from avrec_lib.models.popularity import Popularity
 
-__all__ = ["EASE", "ItemKNN", "Popularity"]
+__all__ = ["EASE", "IALS", "ItemKNN", "Popularity"]

@@ -1,0 +1,71 @@
+"""Matrix factorisation for implicit feedback, learned by `implicit`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from avrec_lib.errors import UsageError
+from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.top_k import UNRANKED
+
+if TYPE_CHECKING:
+    from implicit.cpu.als import AlternatingLeastSquares
+
+
+class IALS(MatrixRecommender):
+    """Scores x·yᵢ; items y minimise Σ cᵤᵢ (pᵤᵢ − xᵤ·yᵢ)² + λ(Σ‖x‖² + Σ‖y‖²), c = `confidence` for a choice, else 1.
+
+    Hu, Koren and Volinsky 2008, "Collaborative filtering for implicit feedback datasets", by alternating exact least
+    squares (package `implicit`). A query's x is solved from its history alone, so a user's later events cannot reach
+    it. Items that nobody chose are not ranked, and a query without history gets no list.
+    """
+
+    name = "iALS"
+    learned = ("item_factors",)
+
+    def __init__(
+        self, factors: int = 64, regularisation: float = 50.0, confidence: float = 10.0, epochs: int = 16,
+        seed: int = 0,
+    ) -> None:  # fmt: skip
+        if factors < 1 or epochs < 1 or not regularisation > 0 or not confidence > 1:
+            raise UsageError(
+                "iALS takes factors and epochs of 1 or more, a regularisation above 0 and a confidence above 1, not "
+                "{options}.", options=(factors, epochs, regularisation, confidence),
+            )  # fmt: skip
+        self.factors, self.epochs, self.seed = int(factors), int(epochs), int(seed)
+        self.regularisation, self.confidence = float(regularisation), float(confidence)
+
+    def _learn(self, matrix: sparse.csr_matrix) -> None:
+        with threadpool_limits(1, "blas"):  # implicit runs a thread a core by itself
+            model = self._solver()
+            model.fit(matrix, show_progress=False)
+        self.item_factors = model.item_factors
+
+    def _solver(self) -> AlternatingLeastSquares:
+        from implicit.cpu.als import AlternatingLeastSquares
+
+        with threadpool_limits(1, "blas"):
+            return AlternatingLeastSquares(
+                factors=self.factors, regularization=self.regularisation, alpha=self.confidence, iterations=self.epochs,
+                random_state=self.seed, dtype=np.float32,
+                use_cg=False,  # conjugate gradients start from where they are, so row order would change the result
+            )  # fmt: skip
+
+    def _prepare(self, items: int) -> None:
+        if self.item_factors.shape != (items, self.factors) or not np.isfinite(self.item_factors).all():
+            raise ValueError("item_factors do not fit the catalogue")
+        self._folding_in = self._solver()
+        self._folding_in.item_factors = self.item_factors
+        self._nobody_chose = ~self.item_factors.any(axis=1)
+
+    def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
+        with threadpool_limits(1, "blas"):
+            users = self._folding_in.recalculate_user(np.arange(histories.shape[0]), histories)
+        scores = users @ self.item_factors.T
+        scores[:, self._nobody_chose] = UNRANKED
+        scores[histories.getnnz(axis=1) == 0] = UNRANKED
+        return scores
