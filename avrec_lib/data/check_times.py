@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import polars as pl
 
 from avrec_lib.data.facts import Fact, level_of, share_of
-from avrec_lib.schema import Event
-
-TOO_BUSY = 1_000  # events a day: one a minute for sixteen hours
-REGULAR_EVENTS, REGULAR_SHARE = 30, 0.8  # so many pauses, so many of them equal: a clock, not a person
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+from avrec_lib.data.faults import IS_EARLY, TOO_BUSY, clockwork_users, is_late, too_busy_users
 
 
 def check_times(timed: pl.LazyFrame, total: int) -> list[Fact]:
@@ -47,8 +41,8 @@ def _strange_times(timed: pl.LazyFrame, total: int) -> list[Fact]:
     time = pl.col("timestamp")
     late, early, midnight = (
         timed.select(
-            (time > datetime.now(UTC) + timedelta(days=1)).sum(),
-            (time < EARLIEST).sum().alias("early"),
+            is_late().sum(),
+            IS_EARLY.sum().alias("early"),
             (time == time.dt.truncate("1d")).sum().alias("midnight"),
         )
         .collect(engine="streaming")
@@ -74,7 +68,7 @@ def _strange_times(timed: pl.LazyFrame, total: int) -> list[Fact]:
 def _gaps(timed: pl.LazyFrame) -> list[Fact]:
     """Days without any event between the first and the last plausible one."""
     time = pl.col("timestamp")
-    plausible = timed.filter((time >= EARLIEST) & (time <= datetime.now(UTC) + timedelta(days=1)))
+    plausible = timed.filter(~IS_EARLY & ~is_late())
     days = plausible.group_by(time.dt.date().alias("day")).len().sort("day").collect(engine="streaming")
     if days.is_empty():
         return []
@@ -97,26 +91,6 @@ def _gaps(timed: pl.LazyFrame) -> list[Fact]:
 
 def _not_people(timed: pl.LazyFrame, total: int) -> list[Fact]:
     """Users too busy or too regular to be one person."""
-    acts = timed.filter(pl.col("event").cast(pl.String) != Event.IMPRESSION)
-    busy = (
-        acts.group_by("user_id", pl.col("timestamp").dt.date().alias("day"))
-        .len()
-        .filter(pl.col("len") > TOO_BUSY)
-        .select("user_id")
-        .unique()
-    )
-    ordered = acts.select("user_id", "timestamp").sort("user_id", "timestamp")
-    pauses = ordered.with_columns(
-        (pl.col("user_id") == pl.col("user_id").shift()).alias("same"), pl.col("timestamp").diff().alias("pause")
-    ).filter(pl.col("same") & (pl.col("pause") > timedelta(0)))
-    regular = (
-        pauses.group_by("user_id", "pause")
-        .len()
-        .group_by("user_id")
-        .agg(pl.col("len").sum().alias("all"), pl.col("len").max().alias("most"))
-        .filter((pl.col("all") >= REGULAR_EVENTS) & (pl.col("most") >= REGULAR_SHARE * pl.col("all")))
-        .select("user_id")
-    )
     templates = {
         "too_busy_users": (
             "Users with over {limit} events on one day: {value}, with {share} of all events. Bots, shared accounts or "
@@ -128,7 +102,7 @@ def _not_people(timed: pl.LazyFrame, total: int) -> list[Fact]:
         ),
     }
     facts = []
-    for (name, template), users in zip(templates.items(), (busy, regular), strict=True):
+    for (name, template), users in zip(templates.items(), (too_busy_users(timed), clockwork_users(timed)), strict=True):
         of_them = timed.join(users, on="user_id", how="semi")
         count, rows = of_them.select(pl.col("user_id").n_unique(), pl.len()).collect(engine="streaming").row(0)
         share = share_of(rows, total)

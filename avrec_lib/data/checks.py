@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import polars as pl
 
 from avrec_lib.data.check_times import check_times
 from avrec_lib.data.facts import LEVELS, Fact, level_of, share_of
-from avrec_lib.schema import Event
+from avrec_lib.data.faults import RATED_ENOUGH, ROW, SAME_PRESS, raters, repeated_presses, repeated_rows
 
 __all__ = ["LEVELS", "Fact", "check_events"]
 
-SAME_PRESS = timedelta(seconds=10)
-RATED_ENOUGH, SAME_RATING = 10, 0.95
 KNOWN_TIME = pl.col("timestamp").is_not_null()
 
 
@@ -44,16 +40,12 @@ def _without_time(total: int, timed: int) -> Fact:
 
 def _duplicates(events: pl.LazyFrame, total: int) -> list[Fact]:
     """Rows equal in every column; the same act twice within seconds; the same item again."""
-    columns = events.collect_schema().names()
-    same = pl.struct(columns).hash()
-    exact = total - events.select(same.alias("row")).unique().select(pl.len()).collect(engine="streaming").item()
-    act = ["user_id", "item_id", "event"]
+    numbered = events.with_row_index(ROW)
+    again = repeated_rows(numbered, events.collect_schema().names()).collect(engine="streaming")
+    different_rows = numbered.join(again.lazy(), on=ROW, how="anti")
+    near = repeated_presses(different_rows).select(pl.len()).collect(engine="streaming").item()
+    exact = again.height
     named = events.filter(pl.col("item_id").is_not_null())
-    different_rows = named.filter(KNOWN_TIME).select(*act, "timestamp", row=same).unique("row")
-    ordered = different_rows.sort(*act, "timestamp")
-    again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in act)
-    within = (again & (pl.col("timestamp").diff() <= SAME_PRESS)).sum()
-    near = ordered.select(within).collect(engine="streaming").item()
     pairs = named.group_by("user_id", "item_id").len()
     rows, different = pairs.select(pl.col("len").sum(), pl.len().alias("pairs")).collect(engine="streaming").row(0)
     shares = [share_of(exact, total), share_of(near, total), share_of(rows - different, rows)]
@@ -103,16 +95,8 @@ def _thin(events: pl.LazyFrame) -> list[Fact]:
 
 def _constant_raters(events: pl.LazyFrame) -> list[Fact]:
     """Users who rate nearly everything the same; left out when nobody rated enough."""
-    ratings = events.filter((pl.col("event").cast(pl.String) == Event.RATING) & pl.col("value").is_not_null())
-    users = (
-        ratings.group_by("user_id", "value")
-        .len()
-        .group_by("user_id")
-        .agg(pl.col("len").sum().alias("all"), pl.col("len").max().alias("most"))
-        .filter(pl.col("all") >= RATED_ENOUGH)
-    )
-    same = (pl.col("most") >= SAME_RATING * pl.col("all")).sum()
-    count, constant = users.select(pl.len(), same.alias("same")).collect(engine="streaming").row(0)
+    users = raters(events).select(pl.len(), pl.col("constant").sum())
+    count, constant = users.collect(engine="streaming").row(0)
     share = share_of(constant, count)
     if share is None:
         return []

@@ -77,6 +77,19 @@ def test_equal_pauses_are_a_clock():
     assert (found["clockwork_users"].value, found["clockwork_users"].share) == (1, 0.5)
 
 
+def test_who_comes_daily_in_a_log_of_dates_is_no_clock():
+    midnight = START - 12 * HOUR
+    daily = [("ann", f"v{place}", midnight + place * 24 * HOUR) for place in range(40)]
+    assert facts(log(*daily))["clockwork_users"].value == 0
+
+
+def test_a_date_and_an_impression_are_no_press():
+    midnight = START - 12 * HOUR
+    dates = log(("ann", "x", midnight, 1), ("ann", "x", midnight, 2))
+    shown = log(("ann", "x", 1, 1), ("ann", "x", 1, 2), event="impression")
+    assert facts(pl.concat([dates, shown]))["near_duplicates"].value == 0
+
+
 def test_impressions_do_not_make_a_user_busy():
     shown = log(*[("ann", f"v{place}", place / 100) for place in range(1500)], event="impression")
     assert facts(shown)["too_busy_users"].value == 0
