@@ -1,0 +1,140 @@
+"""Media metrics: seconds, completion, skips, repeats and near-duplicates, worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+from avrec_lib.errors import DataError
+from avrec_lib.evaluate.lists import Lists
+from avrec_lib.evaluate.media import METRICS, near_duplicate_values, repeat_values, watch_values
+from avrec_lib.evaluate.watch_time import WatchTimeGain, completion_by_length
+
+QUERIES = pl.DataFrame({"query_id": ["q1", "q2"], "user_id": ["u1", "u2"]})
+ITEMS = pl.DataFrame({"item_id": ["a", "b", "c", "d"], "duration_seconds": [10.0, 100.0, 40.0, None]})
+
+
+def lists_of(**items: str) -> Lists:
+    rows = [(query, f"u{query[1:]}", item, place) for query, row in items.items() for place, item in enumerate(row, 1)]
+    ranked = pl.DataFrame(rows, schema=["query_id", "user_id", "item_id", "rank"], orient="row")
+    return Lists.of(ranked, QUERIES, depth=3)
+
+
+def watched(*rows: tuple[str, str, str, float | None]) -> pl.DataFrame:
+    schema = {"user_id": pl.String, "item_id": pl.String, "event": pl.String, "watch_seconds": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def found(values: pl.DataFrame, query: str = "q1") -> dict[str, float | None]:
+    return dict(values.filter(query_id=query).select("metric", "value").rows())
+
+
+def test_seconds_completion_and_skips_are_of_the_places_the_user_met():
+    test = watched(("u1", "a", "play", 5.0), ("u1", "b", "play", 20.0), ("u1", "b", "skip", 10.0),
+                     ("u1", "d", "play", 15.0))  # fmt: skip
+    values = found(watch_values(lists_of(q1="acb", q2="a"), test, items=ITEMS, k=3, model="m"))
+    third = 1 / math.log2(4)
+    assert values == pytest.approx({
+        "met_share": 2 / 3,  # c was not met
+        "watch_seconds": 5 + 30,
+        "watch_share": 35 / 50,
+        "expected_watch_seconds": (1 * 5 + third * 30) / (1 + third),
+        "completion": (5 / 10 + 20 / 100) / 2,  # of b the longest event counts
+        "skip_rate": 1 / 2,
+    })  # fmt: skip
+
+
+def test_who_met_nothing_has_no_value():
+    test = watched(("u1", "a", "play", 5.0))
+    values = found(watch_values(lists_of(q1="a", q2="a"), test, items=ITEMS, k=3, model="m", skip_below=2.0), "q2")
+    assert values.pop("met_share") == 0
+    assert set(values.values()) == {None}
+
+
+def test_a_short_watch_is_a_skip_where_one_asks_for_it():
+    test = watched(("u1", "a", "play", 1.0), ("u1", "b", "play", 1.0), ("u1", "b", "play", 9.0))
+    values = watch_values(lists_of(q1="ab"), test, k=3, model="m", skip_below=3.0)
+    assert found(values)["skip_rate"] == 1 / 2
+
+
+def test_what_the_log_lacks_is_left_out():
+    without_watch = watched(("u1", "a", "click", None))
+    assert set(found(watch_values(lists_of(q1="a"), without_watch, items=ITEMS, k=1, model="m"))) == {"met_share"}
+    without_lengths = watched(("u1", "a", "play", 3.0))
+    assert "completion" not in found(watch_values(lists_of(q1="a"), without_lengths, k=1, model="m"))
+
+
+def test_every_metric_is_registered_under_its_name():
+    assert all(name == metric.name for name, metric in METRICS.items())
+
+
+def test_the_gain_is_watch_time_against_clips_of_the_same_length():
+    items = pl.DataFrame({"item_id": ["short", "long"], "duration_seconds": [10.0, 100.0]})
+    seconds = [4.0, 8.0] * 15 + [40.0, 80.0] * 15
+    train = pl.DataFrame({"item_id": ["short"] * 30 + ["long"] * 30, "watch_seconds": seconds})
+    gain = WatchTimeGain.fit(train, items, bands=2)
+    # Short clips: 6 ± 2 s; long ones: 60 ± 20 s. Eight seconds are much for a short clip and little for a long one.
+    assert gain.of(np.array([8.0, 8.0, 8.0]), np.array([10.0, 100.0, np.nan])) == pytest.approx(
+        [1.0, -2.6, np.nan], nan_ok=True
+    )
+
+
+def test_a_band_that_is_too_thin_or_too_even_gives_no_gain():
+    items = pl.DataFrame({"item_id": ["x"], "duration_seconds": [10.0]})
+    for train in ([5.0] * 50, [1.0, 2.0]):
+        gain = WatchTimeGain.fit(pl.DataFrame({"item_id": ["x"] * len(train), "watch_seconds": train}), items)
+        assert np.isnan(gain.of(np.array([5.0]), np.array([10.0]))).all()
+
+
+def test_a_gain_without_lengths_is_refused():
+    train = pl.DataFrame({"item_id": ["x"], "watch_seconds": [1.0]})
+    with pytest.raises(DataError, match="duration_seconds"):
+        WatchTimeGain.fit(train, ITEMS)
+
+
+def test_gain_enters_the_values_of_a_list():
+    train = pl.DataFrame({"item_id": ["a"] * 40, "watch_seconds": [2.0, 6.0] * 20})  # 4 ± 2 s
+    test = watched(("u1", "a", "play", 8.0))
+    gain = WatchTimeGain.fit(train, ITEMS)
+    values = watch_values(lists_of(q1="ab"), test, items=ITEMS, gain=gain, k=2, model="m")
+    assert found(values)["watch_time_gain"] == pytest.approx(2.0)
+
+
+def test_completion_by_length_keeps_a_row_a_watched_event():
+    events = watched(("u1", "a", "play", 20.0), ("u1", "b", "play", 50.0), ("u2", "d", "play", 9.0))
+    table = completion_by_length(events, ITEMS, bands=2)
+    assert table["completion"].to_list() == [1.0, 0.5]  # watched twice over counts as whole; d has no length
+    assert table["band"].to_list() == ["10–55 s", "55–100 s"]
+    assert completion_by_length(events.clear(), ITEMS).is_empty()
+
+
+def test_repeats_are_the_share_of_the_filled_places():
+    known = pl.DataFrame({"user_id": ["u1", "u1", "u2"], "item_id": ["a", "z", "b"]})
+    values = repeat_values(lists_of(q1="ab", q2=""), known, k=3, model="m")
+    assert found(values) == {"repeat_share": 1 / 2}
+    assert found(values, "q2") == {"repeat_share": None}
+
+
+def test_near_duplicates_repeat_an_earlier_place():
+    vectors = pl.DataFrame({"item_id": ["a", "b", "c"], "vector": [[1.0, 0.0], [2.0, 0.01], [0.0, 1.0]]})
+    values = near_duplicate_values(lists_of(q1="abc", q2="ad"), vectors, k=3, model="m")
+    assert found(values) == {"near_duplicates": pytest.approx(1 / 3)}
+    assert found(values, "q2") == {"near_duplicates": None}  # d has no vector, and one clip repeats nothing
+
+
+def test_near_duplicates_agree_with_all_pairs():
+    rng = np.random.default_rng(3)
+    table = rng.normal(size=(12, 3))
+    ids = [chr(97 + n) for n in range(12)]
+    lists = lists_of(q1="".join(rng.permutation(ids)[:3]), q2="".join(rng.permutation(ids)[:3]))
+    values = near_duplicate_values(
+        lists, pl.DataFrame({"item_id": ids, "vector": table.tolist()}), threshold=0.3, k=3, model="m"
+    )
+    unit = table / np.linalg.norm(table, axis=1, keepdims=True)
+    for row, query in enumerate(("q1", "q2")):
+        places = [ids.index(lists.item_ids[int(code)]) for code in lists.items[row]]
+        expected = sum(any(unit[i] @ unit[j] >= 0.3 for j in places[:n]) for n, i in enumerate(places)) / 3
+        assert found(values, query)["near_duplicates"] == pytest.approx(expected)
