@@ -1,23 +1,33 @@
 """What may a model learn from, what is it asked, and what was the answer: train, queries, truth.
 
-Every split first cuts the log into rows, then makes queries; nothing is derived from rows after a query's cut.
+Every split first cuts the log into rows, then makes queries; no history holds a row after its query's cut. Which rows
+of *others* training may hold is the method's affair, and `future_share` in the protocol says how far it goes.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
-import numpy as np
 import polars as pl
 
 from avrec_lib.data.dataset import Dataset, fingerprint
-from avrec_lib.errors import DataError, UsageError
+from avrec_lib.data.k_core import k_core as core_of
+from avrec_lib.data.split_cold import cold_item, cold_user
+from avrec_lib.data.split_random import random_pairs
+from avrec_lib.data.split_rows import Parts, answers, future_share
+from avrec_lib.data.split_ties import TieRule
+from avrec_lib.data.split_time import by_time
+from avrec_lib.data.split_users import leave_last_out, user_holdout
+from avrec_lib.errors import DataError, UsageError, unknown_name
 from avrec_lib.schema import TIME, Event, Queries, Truth, check_table, is_choice
 
-SplitMethod = Literal["auto", "global_time", "random"]
+__all__ = ["Split", "SplitMethod", "SplitOptions", "TieRule", "split_dataset", "split_windows"]
+
+SplitMethod = Literal[
+    "auto", "global_time", "rolling_time", "leave_last_out", "random", "user_holdout", "cold_item", "cold_user"
+]
 
 
 @dataclass(frozen=True)
@@ -25,8 +35,9 @@ class Split:
     """`train` has the columns of `schema.Events`; `queries` and `truth` those of their schemas.
 
     `seen` (user_id, item_id) is all that a user met before the cut, chosen or not: skipped, disliked, rated too low.
-    With `exclude_seen` it is neither in the truth nor to be recommended. `protocol` says in plain values how the rows
-    were cut: what every number measured on this split must carry.
+    With `exclude_seen` it is neither in the truth nor to be recommended. `candidates` are the item ids that may be
+    ranked (None: all). `window` numbers the splits that were made together. `protocol` says in plain values how the
+    rows were cut: what every number measured on this split must carry.
     """
 
     train: pl.DataFrame
@@ -35,19 +46,22 @@ class Split:
     seen: pl.DataFrame
     exclude_seen: bool = True
     protocol: dict[str, Any] = field(default_factory=dict)
+    window: int = 0
+    candidates: pl.Series | None = None
 
     @property
     def warm_queries(self) -> pl.DataFrame:
-        """The queries of users that the training rows know."""
-        return self._queries_of_trained_users("semi")
+        """The queries of whose users something is known: a history of their own, else training rows."""
+        return self.queries.filter(self._is_warm())
 
     @property
     def cold_queries(self) -> pl.DataFrame:
-        """The queries of users without a single training row."""
-        return self._queries_of_trained_users("anti")
+        """The queries of whose users nothing is known: an empty history, or no training row."""
+        return self.queries.filter(~self._is_warm())
 
-    def _queries_of_trained_users(self, how: Literal["semi", "anti"]) -> pl.DataFrame:
-        return self.queries.join(self.train, on="user_id", how=how, maintain_order="left")
+    def _is_warm(self) -> pl.Expr:
+        trained = pl.col("user_id").is_in(self.train["user_id"].unique().implode())
+        return pl.when(pl.col("history").is_null()).then(trained).otherwise(pl.col("history").list.len() > 0)
 
     def fingerprints(self) -> dict[str, str]:
         """`split` (training rows) and `truth`: two runs may be paired only when their truth is the same."""
@@ -55,120 +69,179 @@ class Split:
         return {"split": fingerprint({"train": known}), "truth": fingerprint({"truth": self.truth.lazy()})}
 
 
-def split_dataset(
+class SplitOptions(TypedDict, total=False):
+    """The keyword arguments of `split_windows`, which says what they mean."""
+
+    test_share: float
+    min_value: float | None
+    exclude_seen: bool
+    k_core: int
+    tie_rule: TieRule
+    tie_orders: int
+    windows: int
+    graded: bool
+    seed: int
+
+
+def split_dataset(dataset: Dataset, method: SplitMethod = "auto", **options: Unpack[SplitOptions]) -> Split:
+    """The one split that `split_windows` makes with the same arguments; UsageError when it makes several."""
+    splits = split_windows(dataset, method, **options)
+    if len(splits) > 1:
+        raise UsageError(
+            "split={method} makes {count} splits here, and one was asked for.",
+            hint="Use split_windows, or ask for one window (tie order).", method=method, count=len(splits),
+        )  # fmt: skip
+    return splits[0]
+
+
+def split_windows(
     dataset: Dataset,
     method: SplitMethod = "auto",
     *,
     test_share: float = 0.2,
     min_value: float | None = None,
     exclude_seen: bool = True,
+    k_core: int = 0,
+    tie_rule: TieRule = "file_order",
+    tie_orders: int = 4,
+    windows: int = 4,
+    graded: bool = False,
     seed: int = 0,
-) -> Split:
-    """Split the choices of `dataset` by `method`.
+) -> list[Split]:
+    """Split the choices of `dataset` by `method`: one split, or several for the methods that say so.
 
-    `auto` is `global_time` where the log has times and `random` where it has none; `protocol["method"]` says which.
-    `exclude_seen` drops from the truth what the user already has in training (a list that hides seen items cannot
-    find it); the number dropped is in the protocol. Raises DataError when `global_time` is asked of a log without
-    times, or when training or test would be empty.
+    - `auto`: `global_time` where the log has times, else `random`; `protocol["method"]` says which.
+    - `global_time`: train strictly before one moment, test the last `test_share` of the choices.
+    - `rolling_time`: the same in `windows` steps; each trains on all before its cut and is tested up to the next.
+    - `leave_last_out`: each user's last choice is the test. Trains on what happens later to others. Events at the same
+      time are put in order by `tie_rule` (`data.split_ties`); `random` makes `tie_orders` splits.
+    - `random`: each user-item pair is test with probability `test_share`. Leaks the future; needs no times.
+    - `user_holdout`: `test_share` of the users leave the training; 80 % of their choices are their history.
+    - `cold_item`, `cold_user`: ask for items, or users, that training has not met.
+
+    `min_value`: rows with a lower value are no choices. `exclude_seen` drops from the truth what the user already has
+    met (a list that hides seen items cannot find it); the number dropped is in the protocol. `k_core` first keeps
+    users and items with so many choices, looking at the whole log. `graded`: the relevance of a pair is the greatest
+    value it has in the test, else it is 1. Where a method needs order, events without a time are left out and counted.
+
+    Raises UsageError for an unknown name or a number out of range; DataError when the log lacks what the method
+    needs, or when training or test would be empty.
     """
-    if method not in get_args(SplitMethod):
-        raise UsageError("There is no split named {name}.", hint="Known: {known}.", name=repr(method),
-                         known=", ".join(get_args(SplitMethod)))  # fmt: skip
-    if not 0 < test_share < 1:
-        raise UsageError("test_share must lie between 0 and 1, but is {share}.", share=test_share)
-    if min_value is not None and not dataset.has("value"):
-        raise DataError(
-            "min_value is {least}, but {name} has no values to hold against it.",
-            hint="Leave min_value out.", least=min_value, name=dataset.name,
-        )  # fmt: skip
-    timed = dataset.has("timestamp")
+    _check(method, test_share=test_share, k_core=k_core, tie_rule=tie_rule, tie_orders=tie_orders, windows=windows,
+           seed=seed)  # fmt: skip
+    for option, asks in {"min_value": min_value is not None, "graded": graded}.items():
+        if asks and not dataset.has("value"):
+            raise DataError(
+                "{option} asks for values, but {name} has none.", hint="Leave {option} out.",
+                option=option, name=dataset.name,
+            )  # fmt: skip
+    rows = core_of(_met(dataset, min_value), k_core, min_value)
+    chosen = rows.filter("chosen")
+    untimed = chosen["timestamp"].null_count()
+    is_timed = untimed < chosen.height
     if method == "auto":
-        method = "global_time" if timed else "random"
-    if method == "global_time" and not timed:
+        method = "global_time" if is_timed else "random"
+    if method in ("global_time", "rolling_time", "leave_last_out") and not is_timed:
+        lost = "Use split=random, and read its numbers as optimistic."
+        nobody_knows = "Use split=user_holdout or split=random: without times nobody knows what came last."
         raise DataError(
             "A split by time needs the column 'timestamp', which {name} does not have.",
-            hint="Use split=random, and read its numbers as optimistic.", name=dataset.name,
+            hint=nobody_knows if method == "leave_last_out" else lost, name=dataset.name,
         )  # fmt: skip
+    in_order = is_timed and method != "random"
+    if in_order:
+        rows = rows.filter(pl.col("timestamp").is_not_null())
+    has_ties = is_timed and method in ("leave_last_out", "user_holdout")
+    draws = not in_order or method == "user_holdout" or (has_ties and tie_rule == "random")
+    several = {"rolling_time": windows, "leave_last_out": tie_orders if tie_rule == "random" else 1}
+    protocol = {
+        "method": method,
+        "test_share": None if method == "leave_last_out" else test_share,
+        "min_value": min_value,
+        "exclude_seen": exclude_seen,
+        "graded": graded,
+        "seed": seed if draws else None,
+        "tie_rule": tie_rule if has_ties else None,
+        "k_core": k_core,
+        "windows": several.get(method, 1),
+        "users": chosen["user_id"].n_unique(),
+        "events_without_time": untimed if in_order else 0,
+    }
+    made: Iterable[Parts]
+    match method:
+        case "rolling_time":
+            made = by_time(rows, test_share, windows)
+        case "leave_last_out":
+            made = (leave_last_out(rows, tie_rule, seed, order) for order in range(several[method]))
+        case "random":
+            made = [random_pairs(rows, test_share, seed)]
+        case "user_holdout":
+            made = [user_holdout(rows, test_share, tie_rule, seed, is_timed)]
+        case "cold_item":
+            made = [cold_item(rows, test_share, seed, is_timed)]
+        case "cold_user":
+            made = [cold_user(rows, test_share, seed, is_timed)]
+        case _:
+            made = by_time(rows, test_share)
+    return [_assemble(parts, protocol | {"window": window}) for window, parts in enumerate(made)]
+
+
+def _check(method: str, *, test_share: float, tie_rule: str, **whole_numbers: int) -> None:
+    if method not in get_args(SplitMethod):
+        raise unknown_name("split", method, get_args(SplitMethod))
+    if tie_rule not in get_args(TieRule):
+        raise unknown_name("tie rule", tie_rule, get_args(TieRule))
+    if not 0 < test_share < 1:
+        raise UsageError("test_share must lie between 0 and 1, but is {share}.", share=test_share)
+    for name, number in whole_numbers.items():
+        least = 1 if name in ("windows", "tie_orders") else 0
+        if number < least:
+            raise UsageError("{name} must be {least} or more, but is {number}.", name=name, least=least, number=number)
+
+
+def _met(dataset: Dataset, min_value: float | None) -> pl.DataFrame:
+    """All events with an item that are no mere impressions, numbered by `row`; `chosen` marks the choices."""
     was_shown_only = pl.col("event").cast(pl.String) == Event.IMPRESSION.value
     met = dataset.events.filter(pl.col("item_id").is_not_null(), ~was_shown_only)
-    rows = met.with_columns(chosen=is_choice(min_value)).collect(engine="streaming")
+    rows = met.with_columns(chosen=is_choice(min_value)).collect(engine="streaming").with_row_index("row")
     if not rows["chosen"].any():
         raise DataError("No event is left to split.", hint="Lower min_value, or look at `avrec data describe`.")
-    if method == "global_time":
-        return _global_time(rows, test_share, exclude_seen)
-    return _random(rows, test_share, exclude_seen, seed)
+    return rows
 
 
-def _global_time(rows: pl.DataFrame, test_share: float, exclude_seen: bool) -> Split:
-    """Train strictly before one moment, test from that moment on, for all users alike."""
-    timed = rows.filter(pl.col("timestamp").is_not_null())
-    times = timed.filter("chosen")["timestamp"].sort()
-    if times.is_empty():
-        raise DataError("No event is left to split.", hint="Lower min_value, or look at `avrec data describe`.")
-    cut: datetime = times[min(math.ceil(times.len() * (1 - test_share)), times.len() - 1)]
-    if times[0] == cut:
-        raise DataError(
-            "All training events would share the time {cut}, so there is no before and after.",
-            hint="Use split=random, and read its numbers as optimistic.", cut=cut,
-        )  # fmt: skip
-    after = pl.col("timestamp") >= cut
-    untimed = rows["chosen"].sum() - times.len()
-    protocol = {
-        "method": "global_time",
-        "test_share": test_share,
-        "cut": cut.isoformat(),
-        "events_without_time": untimed,
-    }
-    return _assemble(timed.filter(~after), timed.filter(after), cut, exclude_seen, protocol)
-
-
-def _random(rows: pl.DataFrame, test_share: float, exclude_seen: bool, seed: int) -> Split:
-    """Each user-item pair goes to the test with probability `test_share`: leaks the future, needs no times.
-
-    The pairs are drawn in the order of their ids, so that the order of the rows does not matter.
-    """
-    pairs = rows.filter("chosen").select("user_id", "item_id").unique().sort("user_id", "item_id")
-    held_out = pairs.filter(pl.Series(np.random.default_rng(seed).random(pairs.height) < test_share))
-    protocol = {"method": "random", "test_share": test_share, "seed": seed}
-    on = ["user_id", "item_id"]
-    train, test = (rows.join(held_out, on=on, how=how, maintain_order="left") for how in ("anti", "semi"))
-    return _assemble(train, test, None, exclude_seen, protocol)
-
-
-def _assemble(
-    before: pl.DataFrame, after: pl.DataFrame, cut: datetime | None, exclude_seen: bool, protocol: dict[str, Any]
-) -> Split:
-    train, test = (side.filter("chosen").drop("chosen") for side in (before, after))
+def _assemble(parts: Parts, protocol: dict[str, Any]) -> Split:
+    train, test = (side.drop("chosen", "row") for side in (parts.train, parts.test))
     if train.is_empty() or test.is_empty():
         side = "train" if train.is_empty() else "test"
         raise DataError(
             "The split leaves no {side} rows ({train} train, {test} test).",
             hint="Change test_share, or bring a longer log.", side=side, train=train.height, test=test.height,
         )  # fmt: skip
-    on = ["user_id", "item_id"]
-    seen, pairs = (rows.select(on).unique(maintain_order=True) for rows in (before, test))
-    truth = pairs.join(seen, on=on, how="anti", maintain_order="left") if exclude_seen else pairs
-    if truth.is_empty():
-        raise DataError(
-            "Every test row repeats what its user already had, so nothing is left to find.",
-            hint="Use exclude_seen=false.",
-        )
-    if truth.join(train, on="user_id", how="semi").is_empty():
-        raise DataError(
-            "No user of the test is known from training, so no personal model can be judged.",
-            hint="Change test_share, use split=random, or bring a longer log.",
-        )
-    no_history = pl.lit(None, dtype=pl.List(pl.String))
+    seen, truth, pairs = answers(parts, protocol["exclude_seen"], protocol["graded"])
+    trained, learned = train.select("user_id").unique(), train.select("item_id").unique()
     users = truth.select("user_id").unique(maintain_order=True)
-    queries = users.select(query_id="user_id", user_id="user_id", cut=pl.lit(cut, dtype=TIME), history=no_history)
-    truth = truth.select(query_id="user_id", user_id="user_id", item_id="item_id", relevance=pl.lit(1.0))
-    protocol |= {
+    if parts.asked is None:
+        if users.join(trained, on="user_id", how="semi").is_empty():
+            raise DataError(
+                "No user of the test is known from training, so no personal model can be judged.",
+                hint="Change test_share, use split=random, or bring a longer log.",
+            )
+        told = users.with_columns(cut=pl.lit(parts.cut, dtype=TIME), history=None, tied=False)
+    else:
+        told = users.join(parts.asked, on="user_id", how="left", maintain_order="left")
+        trained = parts.asked.filter(pl.col("history").list.len() > 0)
+    queries = told.select("user_id", "cut", "history", query_id="user_id")
+    truth = truth.with_columns(query_id="user_id")
+    protocol = protocol | {
+        "cut": parts.cut.isoformat() if parts.cut else None,
         "train_events": train.height,
         "test_events": test.height,
-        "test_events_of_unseen_users": test.join(train.select("user_id").unique(), on="user_id", how="anti").height,
-        "test_pairs": pairs.height,
-        "repeats_dropped_from_truth": pairs.height - truth.height,
-        "truth_of_unseen_items": truth.join(train.select("item_id").unique(), on="item_id", how="anti").height,
+        "test_events_of_unseen_users": test.join(trained, on="user_id", how="anti").height,
+        "test_pairs": pairs,
+        "repeats_dropped_from_truth": pairs - truth.height,
+        "truth_of_unseen_items": truth.join(learned, on="item_id", how="anti").height,
+        "future_share": future_share(train, test),
+        "tied_queries": int(told["tied"].sum()),
     }
     queries, truth = check_table(queries, Queries, "queries"), check_table(truth, Truth, "truth")
-    return Split(train, queries, truth, seen, exclude_seen, protocol)
+    return Split(train, queries, truth, seen, protocol["exclude_seen"], protocol, protocol["window"], parts.candidates)
