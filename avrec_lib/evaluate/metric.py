@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from avrec_lib.strings import Language, say
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -17,3 +19,7 @@ class Metric:
     better: Literal["higher", "lower"] | None
     title: str
     unit: str = ""
+
+    def explanation(self, language: Language | None = None) -> str:
+        """What it measures, in `language` (default: the current one)."""
+        return say(self.title, language)
