@@ -47,7 +47,7 @@ class Lists:
         known = rows >= 0
         if not known.all():
             top, rows = top.filter(pl.Series(known)), rows[known]
-        codes, item_ids = _codes(top.get_column("item_id"), also)
+        codes, item_ids = number_items(top.get_column("item_id"), "ranked", also=also)
         items = np.full((asked.height, depth), -1, dtype=np.int32)
         ranks = top.get_column("rank").to_numpy()
         items[rows, ranks - 1] = codes
@@ -131,6 +131,20 @@ def check_ids(ids: pl.Series, name: str) -> None:
                         column=ids.name)  # fmt: skip
 
 
+def number_items(
+    ids: pl.Series, name: str, *, first: pl.Series | None = None, also: pl.Series | None = None
+) -> tuple[np.ndarray, pl.Series]:
+    """The code of each of `ids`, and what the codes stand for: `first`, `ids` and `also` in this order, each id once.
+
+    Raises DataError, which speaks of the table `name`, when an id is empty or no string.
+    """
+    parts = [column for column in (first, ids, also) if column is not None]
+    for column in parts:
+        check_ids(column, name)
+    item_ids = pl.concat([column.cast(pl.String).rename("item_id") for column in parts]).unique(maintain_order=True)
+    return ids.cast(pl.String).cast(pl.Enum(item_ids)).to_physical().to_numpy(), item_ids
+
+
 def _check_ranks(ranks: pl.Series) -> None:
     if not ranks.dtype.is_integer():
         raise DataError("The ranks of the table ranked are {found}, but a rank is a whole number from 1.",
@@ -140,16 +154,6 @@ def _check_ranks(ranks: pl.Series) -> None:
                         name="ranked", column="rank")  # fmt: skip
     if ranks.len() and (lowest := ranks.min()) < 1:  # type: ignore[operator]
         raise DataError("The table ranked has a rank of {lowest}, but the first rank is 1.", lowest=lowest)
-
-
-def _codes(ids: pl.Series, also: pl.Series | None) -> tuple[np.ndarray, pl.Series]:
-    """The code of each of `ids`, and what the codes stand for: all of `ids` and `also`, each once."""
-    for column in (ids, also):
-        if column is not None:
-            check_ids(column, "ranked")
-    parts = [column.cast(pl.String).rename("item_id") for column in (ids, also) if column is not None]
-    item_ids = pl.concat(parts).unique(maintain_order=True)
-    return parts[0].cast(pl.Enum(item_ids)).to_physical().to_numpy(), item_ids
 
 
 def _refuse_repeats(top: pl.DataFrame, column: str) -> None:

@@ -3,88 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
-from avrec_lib.errors import UsageError
-from avrec_lib.protocols import queries_table
-from avrec_lib.schema import Ranked, Truth, Values, check_table
+from avrec_lib.errors import UsageError, unknown_name
+from avrec_lib.evaluate.judged import Judged
+from avrec_lib.evaluate.lists import Lists, as_values
+from avrec_lib.evaluate.ranking_metrics import AT_K, METRICS, auc
 
-RankingMetric = Literal["ndcg", "recall", "hit_rate"]
+__all__ = ["METRICS", "RankingMetric", "ranking_values"]
+
+RankingMetric = Literal["ndcg", "recall", "precision", "f1", "hit_rate", "mrr", "map", "map_all_relevant", "auc"]
 
 
 def ranking_values(
-    ranked: pl.DataFrame,
+    ranked: pl.DataFrame | Lists,
     truth: pl.DataFrame,
     queries: pl.DataFrame,
     *,
-    k: Sequence[int] = (10,),
-    metrics: Sequence[RankingMetric] = get_args(RankingMetric),
+    k: int | Sequence[int] = (10,),
+    metrics: Sequence[RankingMetric] = ("ndcg", "recall", "hit_rate"),
     model: str,
     seed: int = 0,
     window: int = 0,
+    candidates: int | Sequence[int] | pl.Series | None = None,
 ) -> pl.DataFrame:
-    """`schema.Values` for every query, also for those the model did not answer (they score 0).
+    """`schema.Values` for every query and metric at every `k`, also for queries without a list (they score 0).
 
-    With g the relevance of the item at rank r and R the relevant items of the query:
-    `ndcg` = Σ_{r≤k} g/log2(r+1) over the same sum for the best possible list (cut at min(k, |R|));
-    `recall` = |R among the first k| / |R|; `hit_rate` = 1 when any of R is among the first k.
-    A query without truth has no value (null). Raises DataError for a table that breaks its schema (an item or a rank
-    twice in a list, say) or queries that are not unique; UsageError for unknown metrics.
+    The metrics are the functions of `ranking_metrics`, where their formulas stand. `map` divides by min(k, relevant
+    items of the query), `map_all_relevant` by all of them; `precision` always divides by k. A list shorter than k
+    misses in its missing places. A query without a relevant item has no value (null). `auc` belongs to no k (null);
+    it needs the number of `candidates` that could be ranked (one for all, or one a query in the order of `queries`)
+    and is null for a list that does not rank them all.
+
+    `ranked` has the columns query_id, item_id, rank (from 1); or it is the `Lists` of exactly these queries, cut at
+    the largest k or later (for `auc`: whole). Raises DataError for tables that cannot be judged (an item or a rank
+    twice in a list, a relevance below 0, …), UsageError for an unknown metric or a k that is no whole number from 1.
     """
-    unknown = set(metrics) - set(get_args(RankingMetric))
-    if unknown or not k or min(k) < 1:
-        raise UsageError("Metrics are {known} at k of 1 or more; got {metrics} at {k}.",
-                         known=", ".join(get_args(RankingMetric)), metrics=", ".join(metrics), k=list(k))  # fmt: skip
-    ranked, truth = check_table(ranked, Ranked, "ranked"), check_table(truth, Truth, "truth")
-    asked = queries_table(queries).select("query_id", "user_id").with_row_index("row")
-    depth = max(k)
-    found = ranked.filter(pl.col("rank") <= depth).join(truth, on=["query_id", "item_id"]).select(
-        "query_id", "rank", "relevance"
-    )  # fmt: skip
-    best = truth.select(
-        "query_id", "relevance", rank=pl.col("relevance").rank("ordinal", descending=True).over("query_id")
-    )
-    gains = _grid(found, asked, depth)
-    ideal = _grid(best.filter(pl.col("rank") <= depth), asked, depth)
-    counts = truth.filter(pl.col("relevance") > 0).group_by("query_id").len("relevant")
-    # A query without truth has a null here, which becomes NaN and stays undefined.
-    relevant = (
-        asked.join(counts, on="query_id", how="left", maintain_order="left")["relevant"].cast(pl.Float64).to_numpy()
-    )
-
-    discount = 1 / np.log2(np.arange(2, depth + 2))
-    discounted, best_discounted = (np.cumsum(grid * discount, axis=1) for grid in (gains, ideal))
-    hits = np.cumsum(gains > 0, axis=1)
-    parts = []
-    for cut in k:
-        at = cut - 1
-        computed = {
-            "ndcg": _ratio(discounted[:, at], best_discounted[:, at]),
-            "recall": _ratio(hits[:, at], relevant),
-            "hit_rate": np.where(relevant > 0, hits[:, at] > 0, np.nan),
-        }
-        parts += [
-            asked.select(
-                model=pl.lit(model), seed=pl.lit(seed, dtype=pl.Int64), window=pl.lit(window, dtype=pl.Int32),
-                query_id="query_id", user_id="user_id", metric=pl.lit(metric), k=pl.lit(cut, dtype=pl.Int32),
-                value=pl.Series(computed[metric]).fill_nan(None),
-            )
-            for metric in metrics
-        ]  # fmt: skip
-    return pl.concat(parts).select(Values.column_names())
+    for metric in metrics:
+        if metric not in METRICS:
+            raise unknown_name("metric", metric, METRICS)
+    cuts = _cuts(k)
+    if isinstance(ranked, Lists):
+        lists = _of_these_queries(ranked, queries, max(cuts))
+    else:
+        wanted = max(cuts) if candidates is None else max(*cuts, 1 + int(np.max(candidates, initial=0)))
+        lists = Lists.of(ranked, queries, _depth(ranked, wanted))
+    judged = Judged.of(lists, truth)
+    parts = [
+        as_values(lists, {name: AT_K[name](judged, cut) for name in metrics if name != "auc"},
+                  k=cut, model=model, seed=seed, window=window)
+        for cut in cuts
+    ]  # fmt: skip
+    if "auc" in metrics:
+        areas = np.full(len(lists.items), np.nan) if candidates is None else auc(judged, _sizes(candidates, lists))
+        parts.append(as_values(lists, {"auc": areas}, k=None, model=model, seed=seed, window=window))
+    return pl.concat(parts)
 
 
-def _grid(rows: pl.DataFrame, asked: pl.DataFrame, depth: int) -> np.ndarray:
-    """Relevance by query (row) and rank (column), 0 where there is none."""
-    placed = rows.join(asked.select("query_id", "row"), on="query_id")
-    grid = np.zeros((asked.height, depth))
-    grid[placed.get_column("row").to_numpy(), placed.get_column("rank").to_numpy() - 1] = placed.get_column("relevance")
-    return grid
+def _cuts(k: int | Sequence[int]) -> list[int]:
+    cuts = list(dict.fromkeys([k] if isinstance(k, int) else k))
+    if not cuts or any(not isinstance(cut, int | np.integer) or cut < 1 for cut in cuts):
+        raise UsageError("k is one or more whole numbers from 1, not {k}.", k=k)
+    return cuts
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, NaN where the whole is 0 or unknown."""
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+def _depth(ranked: pl.DataFrame, wanted: int) -> int:
+    """`wanted`, or where the lists end before."""
+    if "rank" not in ranked.columns or not ranked.schema["rank"].is_integer():
+        return wanted  # `Lists` says what is wrong with it
+    deepest = ranked.get_column("rank").max() or 1
+    return max(1, min(wanted, int(deepest)))  # type: ignore[arg-type]
+
+
+def _of_these_queries(lists: Lists, queries: pl.DataFrame, k: int) -> Lists:
+    if not lists.queries.get_column("query_id").equals(queries.get_column("query_id")):
+        raise UsageError("These lists answer other queries than the ones asked for.",
+                         hint="Make them with Lists.of(ranked, queries, depth).")  # fmt: skip
+    if lists.depth < k:
+        raise UsageError("These lists were cut after rank {depth}, which is too early for k = {k}.",
+                         hint="Make them with Lists.of(ranked, queries, depth).", depth=lists.depth, k=k)  # fmt: skip
+    return lists
+
+
+def _sizes(candidates: int | Sequence[int] | pl.Series, lists: Lists) -> np.ndarray:
+    sizes = np.asarray(candidates)
+    if sizes.ndim and len(sizes) != len(lists.items):
+        raise UsageError("There are {found} numbers of candidates for {queries} queries.",
+                         hint="Give one number for all, or one a query in their order.",
+                         found=len(sizes), queries=len(lists.items))  # fmt: skip
+    return sizes
