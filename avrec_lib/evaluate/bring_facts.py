@@ -1,0 +1,110 @@
+"""How a stranger's file was read: what was left out, moved or wasted, each with its number and what it means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from avrec_lib.data.facts import Fact, level_of, share_of
+
+LIST = "list"
+"""The column with the row of the query that a list belongs to."""
+NEVER = 2.0  # a share that nothing reaches
+
+
+def facts_of_rows(rows: pl.DataFrame, known: pl.DataFrame, lost: int) -> list[Fact]:
+    """What was left out: `lost` rows that say nothing, and those of `rows` that are not among the `known`."""
+    others = rows.height - known.height
+    return [
+        _fact("rows_without_ids", lost, rows.height + lost, 1e-12, 0.5,
+              "Rows of the file that cannot be read, or lack the item or whom to show it to: {value} ({share}). They "
+              "are left out."),
+        _fact("rows_of_others", others, rows.height, NEVER, NEVER,
+              "Rows of the file for users who are not asked here: {value} ({share}). They are left out."),
+    ]  # fmt: skip
+
+
+def facts_of_ranks(known: pl.DataFrame, ranks: pl.DataFrame, top: pl.DataFrame) -> list[Fact]:
+    """Of rows that bring a rank (`known`), the same with ranks from 1 (`ranks`), and the first k of them (`top`)."""
+    moved = ranks.height if known["rank"].min() == 0 else 0
+    gaps = top.group_by(LIST).agg(missing=pl.col("rank").max() > pl.len())["missing"]
+    facts = [
+        _fact("ranks_from_zero", moved, ranks.height, NEVER, NEVER,
+              "The ranks of the file start at 0: all {value} are moved up by one."),
+        _fact("missing_ranks", int(gaps.sum()), gaps.len(), 0.01, NEVER,
+              "Lists in which a rank is missing: {value} ({share}). Those places stay empty and miss."),
+    ]  # fmt: skip
+    if "score" in known.columns:
+        score = pl.col("score")
+        rising = int(top.sort(LIST, "rank").select(((score > score.shift()) & _same_list()).sum()).item())
+        facts.append(
+            _fact("rank_against_score", rising, top.height, 0.01, NEVER,
+                  "Places that have a higher score than the place above them: {value} ({share}). The rank decides; is "
+                  "the score one where less is better?")
+        )  # fmt: skip
+    return facts
+
+
+def facts_of_scores(ranks: pl.DataFrame, top: pl.DataFrame, k: int) -> list[Fact]:
+    """Of lists that were ranked by score (`ranks`, in order): places among the first `k` (`top`) that tie."""
+    reach = ranks.filter(pl.col("rank") <= k + 1)
+    as_above = ((pl.col("score") == pl.col("score").shift()) & _same_list()).fill_null(value=False)
+    tied = (as_above | as_above.shift(-1, fill_value=False)) & (pl.col("rank") <= k)
+    return [
+        _fact("score_ties", int(reach.select(tied.sum()).item()), top.height, 0.05, NEVER,
+              "Places whose score the item above or below them has too: {value} ({share}). Equal scores stay in the "
+              "order of the file, which says nothing of the system.")
+    ]  # fmt: skip
+
+
+def facts_of_lists(asked: int, answered: int, top: pl.DataFrame, k: int) -> list[Fact]:
+    """Of `asked` queries, how many have no row, and how many fewer than `k` (of those that are in `top`)."""
+    short = top.group_by(LIST).len().filter(pl.col("len") < k).height
+    return [
+        _fact("queries_without_list", asked - answered, asked, 0.05, 0.5,
+              "Queries without any row in the file: {value} ({share}). They score 0."),
+        _fact("short_lists", short, asked, 0.05, NEVER,
+              "Queries with fewer than {k} items in the file: {value} ({share}). The places left empty miss.", k=k),
+    ]  # fmt: skip
+
+
+def facts_of_items(
+    ranked: pl.DataFrame, catalogue: pl.Series, seen: pl.DataFrame | None, candidates: pl.Series | None
+) -> list[Fact]:
+    """Places that cannot hit, of `ranked` (`schema.Ranked`): unknown items, seen ones, and no candidates."""
+    places = ranked.height
+    unknown = ranked["item_id"].filter(~ranked["item_id"].is_in(catalogue.implode()))
+    facts = [
+        _fact("unknown_items", unknown.len(), places, 0.01, 0.5,
+              "Places taken by items that the data set does not have: {value} ({share}), for example {example}. They "
+              "miss.", example=some_of(unknown, 1))
+    ]  # fmt: skip
+    if seen is not None:
+        wasted = ranked.join(seen, on=["user_id", "item_id"], how="semi").height
+        facts.append(
+            _fact("places_of_seen_items", wasted, places, 0.001, 0.5,
+                  "Places taken by what the user already has, which the truth of this split leaves out: {value} "
+                  "({share}). They are wasted.")
+        )  # fmt: skip
+    if candidates is not None:
+        foreign = places - int(ranked["item_id"].is_in(candidates.implode()).sum())
+        facts.append(
+            _fact("places_of_no_candidates", foreign, places, 0.001, 0.5,
+                  "Places taken by items that are no candidates of this split: {value} ({share}). They miss.")
+        )  # fmt: skip
+    return facts
+
+
+def some_of(ids: pl.Series, count: int = 3) -> str:
+    """The first few different ids, to show what they look like."""
+    return ", ".join(repr(name) for name in ids.drop_nulls().head(10_000).unique(maintain_order=True).head(count))
+
+
+def _same_list() -> pl.Expr:
+    return pl.col(LIST) == pl.col(LIST).shift()
+
+
+def _fact(name: str, value: int, of: int, amber: float, red: float, template: str, **values: Any) -> Fact:
+    share = share_of(value, of)
+    return Fact(name, value, share, level_of(share, amber, red) if value else "info", template, values)
