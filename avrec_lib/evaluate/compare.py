@@ -1,58 +1,62 @@
 """Means with intervals, and differences that are paired by query: what two systems did for the same user.
 
-All intervals are percentile bootstraps over *users* (a user's queries stay together), with Poisson(1) weights instead
-of drawn samples (Chamandy et al. 2012, "Estimating uncertainty for massive data streams"): one weight table and one
-matrix product for all metrics at once.
+All intervals are percentile bootstraps over *users* (`bootstrap`), all tests flip the signs of users' differences
+(`significance`); what a row then means is decided in `verdicts`.
 """
 
 from __future__ import annotations
 
-from itertools import combinations
-from typing import Literal
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
-from scipy.stats import poisson
 
 from avrec_lib.errors import UsageError
+from avrec_lib.evaluate.bootstrap import bootstrap_intervals, bootstrap_means, standard_errors
+from avrec_lib.evaluate.pairing import ValueGrid
+from avrec_lib.evaluate.power import ALPHA, smallest_detectable
+from avrec_lib.evaluate.significance import Correction, adjusted, sign_flip_p_values
+from avrec_lib.evaluate.verdicts import FEWEST_USERS, Better, Verdict, verdict
+
+__all__ = [
+    "FEWEST_USERS", "INTERVAL_METHOD", "PAIRED_COLUMNS", "PAIRED_INTERVAL_METHOD", "Verdict", "bootstrap_means",
+    "by_window", "paired_difference", "pairwise_differences", "summarise", "with_verdicts",
+]  # fmt: skip
 
 INTERVAL_METHOD = "95 % percentile bootstrap over users"
 PAIRED_INTERVAL_METHOD = "paired 95 % percentile bootstrap over users"
-Verdict = Literal["better", "worse", "the same", "cannot be decided with this data"]
 
-PAIRED_COLUMNS = ("metric", "k", "difference", "low", "high", "n", "users", "unpaired", "verdict")
-FEWEST_USERS = 30
-"""Below this many users a bootstrap interval is too narrow to carry a verdict (`test_intervals_cover`)."""
-
-_BLOCK_USERS = 8192
-
-
-def bootstrap_means(sums: np.ndarray, counts: np.ndarray, *, resamples: int = 2000, seed: int = 0) -> np.ndarray:
-    """Resampled means, shape (resamples, columns), of a ratio Σ sums / Σ counts over clusters.
-
-    `sums` and `counts` are (clusters, columns): a cluster's sum of defined values and their number. A resample in
-    which a column has no defined value is NaN.
-    """
-    # Around the mean float32 has digits to spare, also for seconds or revenue.
-    centre = np.divide(sums.sum(axis=0), counts.sum(axis=0), out=np.zeros(sums.shape[1]), where=counts.sum(axis=0) > 0)
-    weight_of = poisson.ppf((np.arange(65536) + 0.5) / 65536, 1).astype(np.float32)
-    rng = np.random.default_rng(seed)
-    top, bottom = (np.zeros((resamples, sums.shape[1]), dtype=np.float64) for _ in range(2))
-    for start in range(0, len(sums), _BLOCK_USERS):
-        block = slice(start, start + _BLOCK_USERS)
-        drawn = rng.integers(0, 65536, size=(resamples, len(sums[block])), dtype=np.uint16)
-        weights = weight_of[drawn]
-        top += weights @ (sums[block] - centre * counts[block]).astype(np.float32)
-        bottom += weights @ counts[block].astype(np.float32)
-    return centre + np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom > 0)
+PAIRED_COLUMNS = (
+    "metric", "k", "difference", "low", "high", "n", "users", "unpaired", "verdict",
+    "mean", "baseline_mean", "p_value", "p_adjusted", "comparisons", "zone", "smallest_detectable",
+    "standard_error", "differing", "identical", "undefined", "better",
+)  # fmt: skip
+_COLUMNS_AT_ONCE = 256
 
 
 def summarise(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> pl.DataFrame:
-    """Columns model, metric, k, value (the mean), low, high, n (queries with a value), undefined, users.
+    """Columns model, metric, k, value (the mean), low, high, n (queries with a value), users, undefined.
 
     One user has no interval, nor have values that are all the same: low and high are null.
     """
+    return _means(values, ["model", "metric", "k"], resamples, seed)
+
+
+def by_window(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> pl.DataFrame:
+    """`summarise` for each window: columns model, metric, k, window, then value to undefined, and two on all windows.
+
+    `windows` counts those with a value, `sd_of_windows` is the standard deviation of their means (null for one): how
+    much the answer depends on the moment, or on the order of ties, that a window stands for. Users who appear in
+    several windows make neighbouring windows alike, so it is not an error of the mean over windows.
+    """
     keys = ["model", "metric", "k"]
+    table = _means(values, [*keys, "window"], resamples, seed)
+    return table.with_columns(
+        windows=pl.col("value").count().over(keys), sd_of_windows=pl.col("value").std().over(keys)
+    )
+
+
+def _means(values: pl.DataFrame, keys: list[str], resamples: int, seed: int) -> pl.DataFrame:
     groups = values.select(keys).unique(maintain_order=True)
     by_user = values.group_by([*keys, "user_id"]).agg(
         total=pl.col("value").sum(), defined=pl.col("value").count(), undefined=pl.col("value").null_count()
@@ -65,76 +69,134 @@ def summarise(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> 
     sums[at], counts[at] = placed.get_column("total"), placed.get_column("defined")
 
     n = counts.sum(axis=0)
-    means = np.divide(sums.sum(axis=0), n, out=np.full(len(n), np.nan), where=n > 0)
-    with_value = (counts > 0).sum(axis=0)
-    low, high = (np.full(len(n), np.nan) for _ in range(2))
-    spread = with_value > 1
-    if spread.any():
-        means_of = bootstrap_means(sums[:, spread], counts[:, spread], resamples=resamples, seed=seed)
-        low[spread], high[spread] = np.nanquantile(means_of, [0.025, 0.975], axis=0)
-    low, high = (np.where(low < high, bound, np.nan) for bound in (low, high))
+    low, high = bootstrap_intervals(sums, counts, resamples=resamples, seed=seed)
     undefined = by_user.group_by(keys).agg(pl.col("undefined").sum())
     return groups.with_columns(
-        value=pl.Series(means), low=pl.Series(low), high=pl.Series(high), n=pl.Series(n.astype(np.int64)),
-        users=pl.Series(with_value.astype(np.int64)),
+        value=pl.Series(_mean(sums, counts)), low=pl.Series(low), high=pl.Series(high), n=pl.Series(n.astype(np.int64)),
+        users=pl.Series((counts > 0).sum(axis=0).astype(np.int64)),
     ).with_columns(pl.col("value", "low", "high").fill_nan(None)).join(
         undefined, on=keys, how="left", nulls_equal=True, maintain_order="left"
     )  # fmt: skip
 
 
 def paired_difference(
-    values_a: pl.DataFrame, values_b: pl.DataFrame, *, resamples: int = 2000, seed: int = 0
-) -> pl.DataFrame:
-    """B minus A on the same queries: columns metric, k, difference, low, high, n, users, unpaired, verdict.
+    values_a: pl.DataFrame, values_b: pl.DataFrame, *, correction: Correction = "holm",
+    equivalence_zone: float = 0.01, better: Mapping[str, Better] | None = None, resamples: int = 2000,
+    permutations: int = 10_000, seed: int = 0,
+) -> pl.DataFrame:  # fmt: skip
+    """B minus A on the same queries: one row a metric and k that both have, with PAIRED_COLUMNS.
 
     Both tables hold one model each. Pairs are formed on window, query, metric and k; a side with several seeds enters
-    as its mean over them. A pair with an undefined side is left out; `unpaired` counts the values of either side
-    without a partner. Raises UsageError when a side holds several models, or the two share no query.
+    as its mean over them. A pair with an undefined side is left out and counted in `undefined`; `unpaired` counts the
+    values of either side without a partner. The options and the other columns are those of `pairwise_differences`.
+    Raises UsageError when a side holds several models, or the two share no query.
     """
     for side in (values_a, values_b):
         if side["model"].n_unique() > 1:
             raise UsageError("A pair is of two models, but one side holds {models}.",
                              models=", ".join(side["model"].unique(maintain_order=True)))  # fmt: skip
-    on = ["window", "query_id", "user_id", "metric", "k"]
-    over_seeds = [side.group_by(on, maintain_order=True).agg(pl.col("value").mean()) for side in (values_a, values_b)]
-    pairs = over_seeds[0].join(over_seeds[1], on=on, suffix="_b", nulls_equal=True, maintain_order="left")
-    if pairs.is_empty():
-        raise UsageError("The two sides share no value of the same query, metric and k, so nothing can be paired.")
-    differences = pairs.select(*on, model=pl.lit("difference"), value=pl.col("value_b") - pl.col("value"))
-    table = summarise(differences, resamples=resamples, seed=seed).rename({"value": "difference"})
-    either = pl.concat(over_seeds).unique(["window", "query_id", "metric", "k"]).group_by("metric", "k").len("all")
-    facts = differences.group_by("metric", "k").agg(paired=pl.len(), equal=(pl.col("value") == 0).all())
-    for more in (either, facts):
-        table = table.join(more, on=["metric", "k"], nulls_equal=True, maintain_order="left")
-    readings = table.select("equal", "low", "high", "users").iter_rows()
-    verdicts = ["the same" if equal else verdict(*interval) for equal, *interval in readings]
-    table = table.with_columns(unpaired=pl.col("all") - pl.col("paired"), verdict=pl.Series(verdicts, dtype=pl.String))
-    return table.select(PAIRED_COLUMNS)
+    sides = [side.with_columns(model=pl.lit(name)) for side, name in ((values_a, "a"), (values_b, "b"))]
+    table = _measured(pl.concat(sides), ["a", "b"], equivalence_zone, resamples, permutations, seed)
+    return with_verdicts(table, correction=correction, better=better).select(PAIRED_COLUMNS)
 
 
-def pairwise_differences(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> pl.DataFrame:
+def pairwise_differences(
+    values: pl.DataFrame, *, correction: Correction = "holm", equivalence_zone: float = 0.01,
+    better: Mapping[str, Better] | None = None, resamples: int = 2000, permutations: int = 10_000, seed: int = 0,
+) -> pl.DataFrame:  # fmt: skip
     """Every pair of models of `values`, in their order of appearance: the later one (`model`) minus the earlier one
-    (`baseline`), with the columns of `paired_difference`.
+    (`baseline`), one row a metric and k, with PAIRED_COLUMNS.
+
+    `difference` [`low`, `high`] is `mean` minus `baseline_mean`, both over the n paired queries. `p_value` is of the
+    sign-flip test, `p_adjusted` its correction over the `comparisons` of this table: leave out of `values` what is not
+    asked. `zone` is `equivalence_zone` (a share; 0: none) of the baseline's mean; `smallest_detectable` is found with
+    80 % power at 5 % divided by the comparisons. `differing` counts users with any difference, `identical` says that
+    there are none. `better` maps metrics to "higher", "lower" or None; without an entry higher is better. Raises
+    UsageError for fewer than two models, none that share a query, or a zone that is no share.
     """
-    parts = [
-        paired_difference(earlier, later, resamples=resamples, seed=seed).select(
-            pl.lit(later["model"][0]).alias("model"), pl.lit(earlier["model"][0]).alias("baseline"), *PAIRED_COLUMNS
-        )
-        for earlier, later in combinations(values.partition_by("model", maintain_order=True), 2)
-    ]
-    if not parts:
+    models = values["model"].unique(maintain_order=True).to_list()
+    if len(models) < 2:
         raise UsageError("One model alone cannot be compared; bring at least two.")
-    return pl.concat(parts)
+    table = _measured(values, models, equivalence_zone, resamples, permutations, seed)
+    return with_verdicts(table, correction=correction, better=better).select("model", "baseline", *PAIRED_COLUMNS)
 
 
-def verdict(low: float | None, high: float | None, users: int) -> Verdict:
-    """Reads the interval of a difference for a metric where more is better.
+def with_verdicts(
+    table: pl.DataFrame, *, correction: Correction = "holm", better: Mapping[str, Better] | None = None
+) -> pl.DataFrame:
+    """`table` of differences judged as one family: fills comparisons, p_adjusted, smallest_detectable, better, verdict.
 
-    Nothing is decided without an interval, nor by fewer than FEWEST_USERS users.
+    For rows of several `paired_difference` put together, whose corrections knew only their own.
     """
-    if low is not None and high is not None and users >= FEWEST_USERS:
-        if low > 0:
-            return "better"
-        if high < 0:
-            return "worse"
-    return "cannot be decided with this data"
+    p_values = table["p_value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    comparisons = int((~np.isnan(p_values)).sum())
+    errors = table["standard_error"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    alpha = ALPHA if correction == "none" else ALPHA / max(comparisons, 1)
+    smallest = smallest_detectable(errors, table["users"].to_numpy(), alpha=alpha)
+    directions = [(better or {}).get(metric, "higher") for metric in table["metric"]]
+    judged = table.with_columns(
+        p_adjusted=pl.Series(adjusted(p_values, correction)).fill_nan(None),
+        comparisons=pl.lit(comparisons if correction != "none" else 1, dtype=pl.Int64),
+        smallest_detectable=pl.Series(smallest).fill_nan(None),
+        better=pl.Series(directions, dtype=pl.String),
+    )
+    verdicts = [verdict(row) for row in judged.iter_rows(named=True)]
+    return judged.with_columns(verdict=pl.Series(verdicts, dtype=pl.String))
+
+
+def _measured(
+    values: pl.DataFrame, models: list[str], equivalence_zone: float, resamples: int, permutations: int, seed: int
+) -> pl.DataFrame:
+    """Every row of every pair without what depends on the family."""
+    if not 0 <= equivalence_zone < 1:
+        raise UsageError(
+            "equivalence_zone is a share of the baseline's mean from 0 up to 1, but is {zone}.", zone=equivalence_zone
+        )
+    grid = ValueGrid.of(values)
+    pairs = grid.pairs(models)
+    # In parts, so that many models on many users fit into memory; the same seed gives each part the same weights.
+    parts = [
+        _measured_pairs(grid, part, equivalence_zone, resamples, permutations, seed)
+        for part in pairs.iter_slices(_COLUMNS_AT_ONCE)
+    ]
+    if not any(part["paired"].any() for part in parts):
+        raise UsageError("The two sides share no value of the same query, metric and k, so nothing can be paired.")
+    return pl.concat(parts).drop("paired")
+
+
+def _measured_pairs(
+    grid: ValueGrid, pairs: pl.DataFrame, equivalence_zone: float, resamples: int, permutations: int, seed: int
+) -> pl.DataFrame:
+    left, right = (pairs[side].to_numpy() for side in ("left", "right"))
+    of_baseline, of_model = grid.values[:, left], grid.values[:, right]
+    differences = of_model - of_baseline
+    defined = ~np.isnan(differences)
+    differences = np.where(defined, differences, 0.0)
+    sums, counts = grid.by_user(differences), grid.by_user(defined)
+    both = grid.present[:, left] & grid.present[:, right]
+    n, users = counts.sum(axis=0), (counts > 0).sum(axis=0)
+    low, high = bootstrap_intervals(sums, counts, resamples=resamples, seed=seed)
+    p_values = sign_flip_p_values(sums, permutations=permutations, seed=seed)
+    baseline_mean = _mean(np.where(defined, of_baseline, 0.0), defined)
+    differing = (grid.by_user(differences != 0) > 0).sum(axis=0)
+    numbers = {
+        "difference": _mean(sums, counts), "low": low, "high": high,
+        "mean": _mean(np.where(defined, of_model, 0.0), defined), "baseline_mean": baseline_mean,
+        "p_value": np.where(users > 1, p_values, np.nan), "zone": equivalence_zone * np.abs(baseline_mean),
+        "standard_error": standard_errors(sums, counts),
+    }  # fmt: skip
+    facts = {
+        "n": n, "users": users, "differing": differing, "undefined": both.sum(axis=0) - n,
+        "unpaired": (grid.present[:, left] ^ grid.present[:, right]).sum(axis=0),
+    }  # fmt: skip
+    return pairs.drop("left", "right").with_columns(
+        **{name: pl.Series(column).fill_nan(None) for name, column in numbers.items()},
+        **{name: pl.Series(column.astype(np.int64)) for name, column in facts.items()},
+        identical=pl.Series((differing == 0) & (n > 0)),
+        paired=pl.Series(both.any(axis=0)),
+    )
+
+
+def _mean(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    n = counts.sum(axis=0)
+    return np.divide(sums.sum(axis=0), n, out=np.full(len(n), np.nan), where=n > 0)

@@ -6,12 +6,10 @@ import pytest
 
 from avrec_lib.errors import UsageError
 from avrec_lib.evaluate.compare import (
-    FEWEST_USERS,
     bootstrap_means,
     paired_difference,
     pairwise_differences,
     summarise,
-    verdict,
 )
 from avrec_lib.schema import Values
 
@@ -87,26 +85,6 @@ def test_every_pair_of_models_is_compared_once() -> None:
     assert pairs.rows() == [("b", "a", 0.0), ("c", "a", 0.5), ("c", "b", 0.5)]
     with pytest.raises(UsageError):
         pairwise_differences(values_of("alone", [1.0]))
-
-
-def test_a_verdict_reads_which_side_of_zero_the_interval_lies_on() -> None:
-    readings = [verdict(0.1, 0.2, 99), verdict(-0.2, -0.1, 99), verdict(-0.1, 0.1, 99), verdict(None, None, 99)]
-    undecided = "cannot be decided with this data"
-    assert readings == ["better", "worse", undecided, undecided]
-    assert verdict(0.1, 0.2, users=8) == undecided, "an interval over eight users is too narrow to be believed"
-
-
-def test_intervals_cover_the_truth_from_the_fewest_users_that_may_decide() -> None:
-    """1,000 worlds of a metric like NDCG, 12 % of users hit; of few users the bootstrap covers less than 95 %."""
-    truth = 0.12 * 0.59
-    rng, covered = np.random.default_rng(5), {FEWEST_USERS: 0, 300: 0}
-    for users in covered:
-        hits = (rng.random((1000, users)) < 0.12) * rng.choice([1, 0.63, 0.5, 0.43, 0.39], (1000, users))
-        means = bootstrap_means(hits.T, np.ones_like(hits.T), resamples=400, seed=1)
-        low, high = np.quantile(means, [0.025, 0.975], axis=0)
-        covered[users] = int(((low <= truth) & (high >= truth)).sum())
-    assert covered[FEWEST_USERS] >= 850
-    assert covered[300] == pytest.approx(950, abs=25)
 
 
 def test_values_that_are_all_the_same_have_no_interval() -> None:
