@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Dataset:
 
     folder: Path
     card: DatasetCard
+    other_events: pl.LazyFrame | None = field(default=None, repr=False, compare=False)  # instead of the folder's
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
@@ -62,7 +63,7 @@ class Dataset:
 
     @cached_property
     def events(self) -> pl.LazyFrame:
-        return self._scan("events")
+        return self._scan("events") if self.other_events is None else self.other_events
 
     @cached_property
     def items(self) -> pl.LazyFrame:
@@ -80,6 +81,21 @@ class Dataset:
             return SCHEMAS[table].create_empty(lazy=True)
         return with_all_columns(pl.scan_parquet(path), SCHEMAS[table])
 
+    def with_events(self, events: pl.LazyFrame, note: str) -> Dataset:
+        """This data set with other events (all columns of `schema.Events`); items and users stay as they are.
+
+        Nothing is written. The card is made anew: counts, filled values, the fingerprint that the same rows would have
+        in a folder, and `note` after the notes before. `events` is read once for it, and again at each use.
+        """
+        rows = with_all_columns(events, Events)
+        tables = {table: self._scan(table) for table in SCHEMAS if table in self.card.filled} | {"events": rows}
+        seen = {table: table_facts(frame, table) for table, frame in tables.items()}
+        counts = self.card.counts | counts_of(seen["events"], "events")
+        filled = self.card.filled | {"events": {name: seen["events"][name] for name in Events.column_names()}}
+        mark = combine({table: facts["hash"] for table, facts in seen.items()})
+        card = replace(self.card, fingerprint=mark, counts=counts, filled=filled, notes=[*self.card.notes, note])
+        return Dataset(self.folder, card, rows)
+
     def has(self, column: str, table: str = "events") -> bool:
         """Whether any row of `table` has a value in `column`."""
         return self.card.filled.get(table, {}).get(column, 0) > 0
@@ -91,6 +107,26 @@ class Dataset:
                 "{purpose} needs the column {column}, which {name} does not have.",
                 purpose=purpose, column=repr(column), name=self.name,
             )  # fmt: skip
+
+
+def table_facts(rows: pl.LazyFrame, table: str, hashes: str = "") -> dict[str, int]:
+    """Rows, filled values of each column, sum of row hashes, and of events the distinct users and items.
+
+    `hashes` names the column that holds `row_hash` of the others, where it is there already.
+    """
+    columns = [name for name in rows.collect_schema().names() if name != hashes]
+    facts = [pl.len().alias("rows"), (pl.col(hashes) if hashes else row_hash(columns)).sum().alias("hash")]
+    facts += [pl.col(column).count() for column in columns]
+    if table == "events":
+        facts += [pl.col(f"{kind}_id").drop_nulls().n_unique().alias(f"{kind}s") for kind in ("user", "item")]
+    return rows.select(facts).collect(engine="streaming").row(0, named=True)
+
+
+def counts_of(facts: Mapping[str, int], table: str) -> dict[str, int]:
+    """What a card counts of a table with these `table_facts`."""
+    if table == "events":
+        return {"users": facts["users"], "items": facts["items"], "events": facts["rows"]}
+    return {f"{table.removesuffix('s')}_rows": facts["rows"]}
 
 
 def fingerprint(tables: dict[str, pl.LazyFrame]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import dataframely as dy
 import polars as pl
 
-from avrec_lib.data.dataset import SCHEMAS, Dataset, DatasetCard, combine, row_hash, write_card
+from avrec_lib.data.dataset import SCHEMAS, Dataset, DatasetCard, combine, counts_of, table_facts, write_card
 from avrec_lib.errors import DataError
 from avrec_lib.paths import data_folder, inside, replacing
 from avrec_lib.schema import require_columns, with_all_columns
@@ -106,28 +106,12 @@ def describe_folder(
             continue
         seen = (known or {}).get(table) or table_facts(pl.scan_parquet(path), table)
         columns = pl.read_parquet_schema(path)
-        if table == "events":
-            counts |= {"users": seen["users"], "items": seen["items"], "events": seen["rows"]}
-        else:
-            counts[f"{table.removesuffix('s')}_rows"] = seen["rows"]
+        counts |= counts_of(seen, table)
         filled[table] = {column: seen[column] for column in schema.column_names() if column in columns}
         hashes[table] = seen["hash"]
     return DatasetCard(
         name, source, licence, combine(hashes), counts, filled, list(notes), dict(mapping or {}), rejected
     )
-
-
-def table_facts(rows: pl.LazyFrame, table: str, hashes: str = "") -> dict[str, int]:
-    """Rows, filled values of each column, sum of row hashes, and of events the distinct users and items.
-
-    `hashes` names the column that holds `row_hash` of the others, where it is there already.
-    """
-    columns = [name for name in rows.collect_schema().names() if name != hashes]
-    facts = [pl.len().alias("rows"), (pl.col(hashes) if hashes else row_hash(columns)).sum().alias("hash")]
-    facts += [pl.col(column).count() for column in columns]
-    if table == "events":
-        facts += [pl.col(f"{kind}_id").drop_nulls().n_unique().alias(f"{kind}s") for kind in ("user", "item")]
-    return rows.select(facts).collect(engine="streaming").row(0, named=True)
 
 
 def _must_be_filled(schema: type[dy.Schema]) -> list[str]:

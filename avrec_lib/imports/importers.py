@@ -13,9 +13,9 @@ from pathlib import Path
 import polars as pl
 from polars.datatypes import DataType, DataTypeClass
 
-from avrec_lib.data.dataset import Dataset, write_card
+from avrec_lib.data.dataset import Dataset, table_facts, write_card
 from avrec_lib.data.note import Note
-from avrec_lib.data.write import describe_folder, sink_table, system_errors, table_facts
+from avrec_lib.data.write import describe_folder, sink_table, system_errors
 from avrec_lib.errors import DataError
 from avrec_lib.imports.blocks import read_batches
 from avrec_lib.imports.column_names import Table
