@@ -1,46 +1,113 @@
-"""Fit one recommender, ask it everything, and note what that cost."""
+"""Fit recommenders, ask them everything, note the cost, judge the lists: one trial a model, window and seed."""
 
 from __future__ import annotations
 
+import copy
 import time
 import tracemalloc
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from avrec_lib.data.split import Split
+from avrec_lib.errors import UsageError
+from avrec_lib.evaluate.ranking import ranking_values
+from avrec_lib.progress import meter
 from avrec_lib.protocols import Recommender
+from avrec_lib.strings import say
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The lists of one model and what they cost: wall seconds, and the peak of its arrays in MiB.
+    """The lists of one model on one split and what they cost: wall seconds, and the peak of its arrays in MiB.
 
-    The peak is what Python and numpy held (`tracemalloc`); polars and the workspace of a solver are not in it.
+    The peak is what Python and numpy held (`tracemalloc`); polars and the workspace of a solver are not in it. Lists
+    that came from elsewhere have no cost.
     """
 
     model: str
+    split: Split
     ranked: pl.DataFrame
-    fit_seconds: float
-    recommend_seconds: float
-    peak_memory_mb: float
+    seed: int = 0
+    fit_seconds: float | None = None
+    recommend_seconds: float | None = None
+    peak_memory_mb: float | None = None
+
+    def values(self, **options: Any) -> pl.DataFrame:
+        """`schema.Values` of these lists; `options` go to `ranking_values`."""
+        split = self.split
+        return ranking_values(
+            self.ranked, split.truth, split.queries, model=self.model, seed=self.seed, window=split.window, **options
+        )
 
 
 def run_trial(
-    model: Recommender, split: Split, queries: pl.DataFrame, k: int, items: pl.DataFrame | None = None
+    model: Recommender, split: Split, k: int, items: pl.DataFrame | None = None, seed: int | None = None
 ) -> Trial:
-    """Fit `model` on the training rows of `split` and rank `k` items for each of `queries`.
+    """Fit a copy of `model` on the training rows of `split` and rank `k` items for each of its queries.
 
-    Seen items are hidden exactly when the truth of the split was made without them.
+    Seen items are hidden exactly when the truth of the split was made without them. A model that has an option `seed`
+    is given `seed`.
     """
+    model = copy.deepcopy(model)  # nothing learned on one window may reach the next
+    if seed is not None and hasattr(model, "seed"):
+        model.seed = seed
     tracemalloc.start()
     try:
         start = time.perf_counter()
         model.fit(split.train, items=items)
         fitted = time.perf_counter()
-        ranked = model.recommend(queries, k, exclude_seen=split.exclude_seen, seen=split.seen)
+        candidates = None if split.candidates is None else split.candidates.to_list()
+        ranked = model.recommend(split.queries, k, candidates, exclude_seen=split.exclude_seen, seen=split.seen)
         finished = time.perf_counter()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    return Trial(model.name, ranked, fitted - start, finished - fitted, peak / 2**20)
+    return Trial(model.name, split, ranked, seed or 0, fitted - start, finished - fitted, peak / 2**20)
+
+
+def run_trials(
+    models: Sequence[Recommender], splits: Sequence[Split], k: int, *, seeds: Sequence[int] = (0,),
+    items: pl.DataFrame | None = None,
+) -> list[Trial]:  # fmt: skip
+    """Every model on every split; a model with an option `seed` once for each of `seeds`, others once.
+
+    Raises UsageError when two models have the same name: their values could not be told apart.
+    """
+    names = [model.name for model in models]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(
+            "Two models are named {name}.", hint="Give each a name of its own.", name=", ".join(sorted(twice))
+        )
+    planned = [(model, split, seed) for model in models for split in splits for seed in _seeds_of(model, seeds)]
+    trials = []
+    with meter(say("Models"), len(planned), say("trials")) as shown:
+        for model, split, seed in planned:
+            trials.append(run_trial(model, split, k, items, seed))
+            shown.advance()
+    return trials
+
+
+def _seeds_of(model: Recommender, seeds: Sequence[int]) -> Sequence[int]:
+    return seeds if hasattr(model, "seed") else seeds[:1]
+
+
+def all_lists(trials: Sequence[Trial]) -> pl.DataFrame:
+    """The lists of all trials: `schema.Ranked` with model, seed and window."""
+    return pl.concat(
+        trial.ranked.with_columns(
+            model=pl.lit(trial.model), seed=pl.lit(trial.seed, dtype=pl.Int64),
+            window=pl.lit(trial.split.window, dtype=pl.Int32),
+        ) for trial in trials
+    )  # fmt: skip
+
+
+def all_queries(splits: Sequence[Split], *, known: bool = True) -> pl.DataFrame:
+    """Columns window and query_id of the queries whose users training knows, or of the others: joins to values."""
+    return pl.concat(
+        (split.warm_queries if known else split.cold_queries).select(
+            "query_id", window=pl.lit(split.window, dtype=pl.Int32)
+        ) for split in splits
+    )  # fmt: skip

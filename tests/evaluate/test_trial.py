@@ -1,0 +1,61 @@
+"""Trials: one a model, window and seed; what a model learned on one window does not reach the next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from avrec_lib.data.dataset import Dataset
+from avrec_lib.data.split import split_windows
+from avrec_lib.data.write import write_dataset
+from avrec_lib.errors import UsageError
+from avrec_lib.evaluate.trial import all_lists, all_queries, run_trials
+from avrec_lib.models import IALS, Popularity
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def splits(tmp_path):
+    rows = [(f"u{u}", f"i{(u * 3 + n * n) % 11}", START + timedelta(hours=n)) for u in range(8) for n in range(12)]
+    events = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row").with_columns(
+        event=pl.lit("play")
+    )
+    write_dataset(tmp_path / "log", {"events": events}, name="log", source="made here", licence="none")
+    return split_windows(Dataset.open(tmp_path / "log"), "rolling_time", windows=2, test_share=0.5, exclude_seen=False)
+
+
+def test_a_model_with_a_seed_runs_once_a_seed_and_others_once(splits):
+    trials = run_trials([Popularity(), IALS(factors=4, epochs=2)], splits, k=3, seeds=[1, 2])
+    assert [(trial.model, trial.split.window, trial.seed) for trial in trials] == [
+        ("popularity", 0, 1), ("popularity", 1, 1),
+        ("iALS", 0, 1), ("iALS", 0, 2), ("iALS", 1, 1), ("iALS", 1, 2),
+    ]  # fmt: skip
+    lists = all_lists(trials)
+    assert lists.select("model", "seed", "window").unique().height == 6
+
+
+def test_the_model_that_was_handed_in_is_left_as_it_was(splits):
+    model = Popularity()
+    run_trials([model], splits, k=3)
+    assert not hasattr(model, "counts")
+
+
+def test_values_carry_model_seed_and_window(splits):
+    trial = run_trials([Popularity()], splits, k=3)[1]
+    values = trial.values(k=[3], metrics=["ndcg"])
+    assert values.select("model", "seed", "window", "k").unique().rows() == [("popularity", 0, 1, 3)]
+    assert values["query_id"].to_list() == splits[1].queries["query_id"].to_list()
+
+
+def test_queries_are_told_apart_by_window(splits):
+    known = all_queries(splits)
+    assert known.height == sum(split.warm_queries.height for split in splits)
+    assert all_queries(splits, known=False).height == sum(split.cold_queries.height for split in splits)
+
+
+def test_two_models_of_one_name_are_refused(splits):
+    with pytest.raises(UsageError, match="popularity"):
+        run_trials([Popularity(), Popularity()], splits, k=3)
