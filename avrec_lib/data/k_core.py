@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from avrec_lib.data.split_rows import codes
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.schema import is_choice
 
@@ -24,7 +25,7 @@ def k_core(events: pl.DataFrame, k: int, min_value: float | None = None) -> pl.D
     if k == 0:
         return events
     choices = events.filter(is_choice(min_value))
-    users, items = (choices[name].rank("dense").to_numpy().astype(np.int64) - 1 for name in ("user_id", "item_id"))
+    users, items = (codes(choices[name]).to_numpy() for name in ("user_id", "item_id"))
     stays = _core(users, items, k)
     if not stays.any():
         raise DataError(

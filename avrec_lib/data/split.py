@@ -224,7 +224,9 @@ def _assemble(parts: Parts, protocol: dict[str, Any]) -> Split:
         if users.join(trained, on="user_id", how="semi").is_empty():
             raise DataError(
                 "No user of the test is known from training, so no personal model can be judged.",
-                hint="Change test_share, use split=random, or bring a longer log.",
+                hint="Ask for fewer windows, or raise test_share."
+                if protocol["windows"] > 1
+                else "Change test_share, use split=random, or bring a longer log.",
             )
         told = users.with_columns(cut=pl.lit(parts.cut, dtype=TIME), history=None, tied=False)
     else:

@@ -15,9 +15,9 @@ PAIR = ["user_id", "item_id"]
 
 @dataclass(frozen=True)
 class Parts:
-    """The rows of one split. All tables have the log's columns and `chosen`.
+    """The rows of one split: `train` and `test` are choices with all columns of the log.
 
-    `train` and `test` hold choices only; `met` is what counts as already met when the user is asked, chosen or not.
+    `met` (user_id, item_id, …) is what counts as already met when the user is asked, chosen or not.
     `asked` (user_id, cut, history, tied) is there when queries bring their own cut or history; `tied` says that the
     order of events at the same time decided what the query is asked. Else all queries share `cut`.
     `candidates` are the only items to be ranked, null for all.
@@ -29,6 +29,12 @@ class Parts:
     cut: datetime | None = None
     asked: pl.DataFrame | None = None
     candidates: pl.Series | None = None
+
+
+def codes(ids: pl.Series, order: pl.Series | None = None) -> pl.Series:
+    """The place of each of `ids` in `order`: all different ids (default: sorted as text)."""
+    known = (ids.unique().sort() if order is None else order).to_frame("id").with_row_index("code")
+    return ids.to_frame("id").join(known, on="id", how="left", maintain_order="left")["code"]
 
 
 def answers(parts: Parts, exclude_seen: bool, graded: bool) -> tuple[pl.DataFrame, pl.DataFrame, int]:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from avrec_lib.data.dataset import row_hash
+from avrec_lib.data.split_rows import codes
 
 TieRule = Literal["file_order", "item_id", "item_id_descending", "random"]
 
@@ -15,23 +16,30 @@ WHOLE_NUMBER = r"^-?\d{1,18}$"
 
 
 def in_user_order(rows: pl.DataFrame, tie_rule: TieRule, seed: int = 0, order: int = 0) -> pl.DataFrame:
-    """`rows` user by user, oldest first, those of one user at the same time by `tie_rule`.
+    """Columns row, user_id, item_id, timestamp, chosen of `rows`: user by user, oldest first, ties by `tie_rule`.
 
     `file_order` keeps their order in the table. `item_id` puts the lower id first, `item_id_descending` the higher:
     ids that are all whole numbers compare as numbers (9 before 10), else as text. `random` draws an order anew for
     each `seed` and `order`. All but `file_order` give the same whatever the order of the rows.
     """
-    if tie_rule == "file_order":
-        return rows.sort("user_id", "timestamp", maintain_order=True)
-    descending = tie_rule == "item_id_descending"
-    content = row_hash([name for name in rows.columns if name != "row"])
-    item = pl.col("item_id")
-    if rows["item_id"].str.contains(WHOLE_NUMBER).all():
-        item = item.cast(pl.Int64)
-    ordered = rows.sort(
-        "user_id", "timestamp", item, "item_id", content, descending=[False, False, descending, descending, False]
-    )
-    if tie_rule == "random":
-        lots = pl.Series(np.random.default_rng([seed, order]).random(ordered.height))
-        ordered = ordered.sort("user_id", "timestamp", lots)
-    return ordered
+    # Sorting numbers and then picking takes half the time of sorting by text.
+    keys = rows.select("timestamp", user=codes(rows["user_id"])).with_row_index("place")
+    by = ["user", "timestamp"]
+    if tie_rule != "file_order":
+        item = codes(rows["item_id"], _in_order(rows["item_id"].unique())).cast(pl.Int64)
+        content = rows.select(row_hash([name for name in rows.columns if name != "row"])).to_series()
+        keys = keys.with_columns(item=-item if tie_rule == "item_id_descending" else item, content=content)
+        keys = keys.sort(*by, "item", "content", "place")
+        if tie_rule == "random":
+            keys = keys.with_columns(lot=pl.Series(np.random.default_rng([seed, order]).random(keys.height)))
+            keys = keys.sort(*by, "lot")
+    else:
+        keys = keys.sort(*by, "place")
+    return rows.select("row", "user_id", "item_id", "timestamp", "chosen")[keys["place"]]
+
+
+def _in_order(ids: pl.Series) -> pl.Series:
+    """Different ids, lowest first: as numbers where all are whole numbers of at most 18 digits, else as text."""
+    if not ids.str.contains(WHOLE_NUMBER).all():
+        return ids.sort()
+    return ids.to_frame("id").sort(pl.col("id").cast(pl.Int64), "id")["id"]

@@ -18,8 +18,9 @@ def leave_last_out(rows: pl.DataFrame, tie_rule: TieRule, seed: int, order: int 
 
     What other users do later is in the training rows: the price of this split, which `future_share` counts.
     """
-    known, test, asked = _last_choices(in_user_order(rows, tie_rule, seed, order), pl.lit(1))
-    return Parts(known.filter("chosen").sort("row"), test.sort("row"), known, asked=asked)
+    known, hidden, asked = _last_choices(in_user_order(rows, tie_rule, seed, order), pl.lit(1))
+    is_hidden = pl.col("row").is_in(hidden["row"].implode())
+    return Parts(rows.filter("chosen", ~is_hidden), rows.filter(is_hidden), known, asked=asked)
 
 
 def user_holdout(rows: pl.DataFrame, test_share: float, tie_rule: TieRule, seed: int, timed: bool) -> Parts:
@@ -32,8 +33,8 @@ def user_holdout(rows: pl.DataFrame, test_share: float, tie_rule: TieRule, seed:
     train, own = rows.filter(~held_out, "chosen"), rows.filter(held_out)
     hidden_count = COUNT - (4 * COUNT + 4) // 5  # told is the whole number at or above 80 %
     if timed:
-        known, test, asked = _last_choices(in_user_order(own, tie_rule, seed), hidden_count)
-        return Parts(train, test.sort("row"), known, asked=asked)
+        known, hidden, asked = _last_choices(in_user_order(own, tie_rule, seed), hidden_count)
+        return Parts(train, own.filter(pl.col("row").is_in(hidden["row"].implode())), known, asked=asked)
     pairs = own.filter("chosen").select(*PAIR, "timestamp", "chosen").unique(PAIR).sort(PAIR)
     lots = pl.Series(np.random.default_rng([seed, 1]).random(pairs.height))
     _, hidden, asked = _last_choices(pairs.sort("user_id", lots), hidden_count)
@@ -42,9 +43,9 @@ def user_holdout(rows: pl.DataFrame, test_share: float, tie_rule: TieRule, seed:
 
 
 def _last_choices(ordered: pl.DataFrame, hidden: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Known rows, test rows, and the queries (user_id, cut, history, tied) of rows that stand user by user, in order.
+    """Known rows, hidden choices, and the queries (user_id, cut, history, tied) of rows in the order of each user.
 
-    `hidden` of a user's choices (at least one, at most all but one) at the end are the test. Known is what comes
+    `hidden` of a user's choices (at least one, at most all but one) at the end are hidden. Known is what comes
     before them, chosen or not; what comes after the first of them and is no choice is left out.
     """
     choices = ordered.with_row_index("place").filter("chosen")
