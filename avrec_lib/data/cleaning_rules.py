@@ -127,18 +127,17 @@ FINDERS: dict[str, Rule] = {
     ),
     "too_busy_users": Rule(
         _busy,
-        "{users} users with over {most_a_day} acts on one day were removed, with all their {value} events ({share}).",
+        "Users with over {most_a_day} acts on one day, removed with all their {value} events ({share}): {users}.",
     ),
     "clockwork_users": Rule(
         _clockwork,
-        "{users} users who act at equal intervals, as programs do, were removed with all their {value} events "
-        "({share}).",
+        "Users who act at equal intervals, as programs do, removed with all their {value} events ({share}): {users}.",
     ),
     "constant_raters": Rule(
         _constant,
-        "{users} users who nearly always give the same rating were removed, with all their {value} events ({share}).",
-        "{users} users nearly always give the same rating: the values of {value} events were emptied ({share}). What "
-        "they chose stays, what they liked is unknown.",
+        "Users who nearly always give the same rating, removed with all their {value} events ({share}): {users}.",
+        "Users who nearly always give the same rating: {users}. The values of their {value} ratings ({share} of the "
+        "events) were emptied: what they chose stays, what they liked is unknown.",
     ),
     "long_watches": Rule(
         _long,

@@ -109,27 +109,33 @@ def _free_name(request: Request) -> tuple[str, Path]:
         r"(\.(csv|tsv|txt|dat|json|jsonl|ndjson|parquet|gz|bz2|xz))+$", "", request.events[0].resolve().name, flags=re.I
     )
     name = request.name or re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("-._") or "log"
+    return name, free_folder(name, request.replace)
+
+
+def free_folder(name: str, replace: bool, option: str = "--name") -> Path:
+    """The folder of a new data set called `name`; UsageError when that is no name, or taken and not to be replaced.
+
+    `option` is where the command line has the name from.
+    """
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name) or name in TAKEN_NAMES:
         raise UsageError(
             "A data set cannot be called {name}.", hint="Use small letters, digits, - _ and . only.", name=repr(name)
         )
     folder = inside(data_folder(), name)
     if not folder.exists():
-        return name, folder
-    if not request.replace:
-        raise name_is_taken(name)
+        return folder
+    if not replace:
+        raise name_is_taken(name, option)
     if not (folder / CARD).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(
-            "{folder} is no data set and will not be replaced.", hint="Choose another --name.", folder=folder
-        )
-    return name, folder
+        raise UsageError("{folder} is no data set and will not be replaced.", hint="Choose another {option}.",
+                         folder=folder, option=option)  # fmt: skip
+    return folder
 
 
-def name_is_taken(name: str) -> UsageError:
-    """What an import without `replace` says to a name that another data set has."""
-    return UsageError(
-        "There is a data set called {name} already.", hint="Choose another --name, or --replace it.", name=repr(name)
-    )
+def name_is_taken(name: str, option: str = "--name") -> UsageError:
+    """What is said to a name that another data set has and that was not to be replaced."""
+    return UsageError("There is a data set called {name} already.", hint="Choose another {option}, or --replace it.",
+                      name=repr(name), option=option)  # fmt: skip
 
 
 def _plan_table(table: Table, paths: Sequence[Path], maps: Sequence[str], request: Request, same_id: str) -> TablePlan:

@@ -195,7 +195,7 @@ def test_the_report_is_a_table_and_a_sentence(faulty: pl.LazyFrame, monkeypatch:
     row = report.table().row(by_predicate=pl.col("rule") == "too_busy_users", named=True)
     assert (row["action"], row["events"], row["share"], row["users"]) == ("removed", 1001, 1001 / 1053, 1)
     assert row["explanation"] == (
-        "1 users with over 1,000 acts on one day were removed, with all their 1,001 events (95.1 %)."
+        "Users with over 1,000 acts on one day, removed with all their 1,001 events (95.1 %): 1."
     )
     assert report.table()["rule"].to_list() == list(RULES)
     assert report.note().startswith("Cleaned: 1,038 of 1,053 events and 2 of 5 users removed, 11 values changed (")
