@@ -7,7 +7,7 @@ with `exit_code`; a traceback is for `--debug` and for our own mistakes.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from avrec_lib.strings import Language, say
@@ -55,6 +55,27 @@ class RunKilledError(RunError):
     """A kernel died or a cell ran out of time."""
 
     exit_code = 3
+
+
+class ProtocolError(AvrecError):
+    """The protocol card is red: what would be measured misleads. `reasons` are (check, template, values) each."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", reasons: Sequence[tuple[str, str, Mapping[str, Any]]] = (), **values: Any
+    ) -> None:
+        super().__init__(message, hint=hint, **values)
+        self.reasons = tuple(reasons)
+
+    def text(self, language: Language | None = None) -> str:
+        """Message, each reason with the name of its check, and hint in `language`, on one line."""
+        parts = [say(self.message, language, **self.values)]
+        for check, template, values in self.reasons:
+            reason = say(template, language, **values)
+            name = say(check, language).replace("_", " ")
+            parts.append(say("{check}: {reason}", language, check=name, reason=reason))
+        if self.hint:
+            parts.append(say(self.hint, language, **self.values))
+        return " ".join(parts)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -1,0 +1,123 @@
+"""Does training know what it should not: the future, the test's own rows, or acts that nobody did?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from avrec_lib.data.facts import Fact, in_percent, level_of, share_of
+from avrec_lib.data.split import Split
+
+BY_TIME = ("global_time", "rolling_time")
+FROM_THE_CHECKS = (
+    "exact_duplicates", "near_duplicates", "repeats", "times_in_the_future", "too_busy_users", "clockwork_users",
+)  # fmt: skip
+"""Facts about the rows that mislead whatever the split; the others of `data.checks` matter to some splits only."""
+
+
+def future_leak(splits: Sequence[Split]) -> Fact:
+    """Share of the training events that are later than a test event, mean over the test, worst of the windows.
+
+    Amber from 1 %, red from a third; amber where it cannot be known.
+    """
+    protocol = splits[0].protocol
+    shares = [split.protocol.get("future_share") for split in splits]
+    known = [share for share in shares if share is not None]
+    if not known and protocol["method"] in BY_TIME:
+        known = [0.0]
+    if not known:
+        return Fact(
+            "training_later_than_test", 0, None, "amber",
+            "Whether training knows the future cannot be told: this log has no times. With split={method} some of what "
+            "a model learned probably happened after what it is asked, so read the numbers as optimistic.",
+            {"reading": "–", "method": protocol["method"]},
+        )  # fmt: skip
+    share = max(known)
+    words = {"method": protocol["method"]}
+    level = level_of(share, 0.01, 1 / 3)
+    if share == 0:
+        template = "No training event is later than a test event it is asked about: as on the day of a launch."
+    elif level == "info":
+        template = "{share} of the training events are later than the average test event: too few to matter."
+    else:
+        template = (
+            "{share} of the training events are later than the average test event: with split={method} models learn "
+            "from the future, and those that learn popularity and trends gain most. Use split=global_time."
+        )
+    late = round(share * max(split.train.height for split in splits))
+    return Fact("training_later_than_test", late, share, level, template, words)
+
+
+def facts_of_the_log(checks: Iterable[Fact]) -> list[Fact]:
+    """Those facts of `data.checks` that mislead under any split, at their own levels; green where nothing was found."""
+    by_name = {fact.name: fact for fact in checks}
+    kept = [by_name[name] for name in FROM_THE_CHECKS if name in by_name]
+    return [
+        fact if fact.value else replace(fact, level="info", template="None were found in the log.", values={})
+        for fact in kept
+    ]
+
+
+def duplicates_across(splits: Sequence[Split], events: pl.LazyFrame | None) -> Fact:
+    """Rows that repeat another in every column and stand on the other side of the split, summed over windows.
+
+    Counted are the copies, outside training, of a training row of the user who is asked. Amber from the first, red
+    from 1 % of the test events.
+    """
+    tested = sum(split.protocol.get("test_events", split.truth.height) for split in splits)
+    if events is None:
+        return Fact(
+            "duplicates_across_the_split", 0, None, "info",
+            "Whether copies of one row stand on both sides of the split cannot be told without the whole log.",
+            {"reading": "–"},
+        )  # fmt: skip
+    copies = sum(_copies_left_out(split, events) for split in splits)
+    share = share_of(copies, tested)
+    if not copies:
+        template = "No row stands on one side of the split with its exact copy on the other."
+    else:
+        template = (
+            "Rows whose exact copy stands in training and that are not trained on themselves: {value}, against "
+            "{tested} test events. A model is asked what it was told. Remove duplicates first: cleaning=standard."
+        )
+    return Fact(
+        "duplicates_across_the_split", copies, share, level_of(share, 1e-12, 0.01), template, {"tested": f"{tested:,}"}
+    )
+
+
+def _copies_left_out(split: Split, events: pl.LazyFrame) -> int:
+    columns = [name for name in events.collect_schema().names() if name in split.train.columns]
+    as_text = [pl.col("event").cast(pl.String)] if "event" in columns else []
+    log = events.select(columns).with_columns(as_text).filter(pl.col("item_id").is_not_null())
+    several = log.group_by(columns).len("rows").filter(pl.col("rows") > 1)
+    own = split.train.lazy().select(columns).with_columns(as_text)
+    trained = (
+        own.join(split.queries.lazy().select("user_id"), on="user_id", how="semi").group_by(columns).len("trained")
+    )
+    both = several.join(trained, on=columns, how="inner", nulls_equal=True)
+    return int(both.select((pl.col("rows") - pl.col("trained")).clip(0).sum()).collect(engine="streaming").item())
+
+
+def dropped_as_seen(splits: Sequence[Split], repeats: Fact | None) -> Fact:
+    """Share of the test's user-item pairs left out of the truth because the user had met them, over all windows.
+
+    Amber from 20 %, red from 50 %.
+    """
+    dropped, pairs = (
+        sum(split.protocol.get(key) or 0 for split in splits) for key in ("repeats_dropped_from_truth", "test_pairs")
+    )
+    share = share_of(dropped, pairs)
+    words = {"repeats": in_percent(None if repeats is None else repeats.share)}
+    if not splits[0].exclude_seen:
+        template = "What a user had already met may be recommended and counts as an answer: nothing was dropped."
+    elif level_of(share, 0.2) == "info":
+        template = "{share} of the answers were left out because the user had already met the item: {value} pairs."
+    else:
+        template = (
+            "{share} of the answers were left out because the user had already met the item ({repeats} of all events "
+            "are such returns): the numbers speak for first meetings only, and people who return, as with music, are "
+            "judged on the rest. Use exclude_seen=false."
+        )
+    return Fact("answers_dropped_as_seen", dropped, share, level_of(share, 0.2, 0.5), template, words)

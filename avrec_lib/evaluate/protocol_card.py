@@ -1,0 +1,154 @@
+"""The protocol card: what stands in front of every metric, and stops a report that would mislead.
+
+Each line is a fact about the log, the split, or the lists, with a number, a level (green, amber, red) and a sentence:
+what was found, what it means for this split, and what to do. Nothing here fits a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from avrec_lib.data.checks import check_events
+from avrec_lib.data.facts import LEVELS, Fact, Level, in_percent
+from avrec_lib.data.split import Split
+from avrec_lib.errors import ProtocolError, UsageError
+from avrec_lib.evaluate.card_drift import popularity_drift
+from avrec_lib.evaluate.card_leaks import dropped_as_seen, duplicates_across, facts_of_the_log, future_leak
+from avrec_lib.evaluate.card_order import id_order_in_ties, needs_order, swing_not_measured, tie_swing, ties_in_time
+from avrec_lib.evaluate.card_population import known_users, new_items, population
+from avrec_lib.evaluate.card_scores import score_ties
+from avrec_lib.evaluate.card_shuffled import shuffled_times
+from avrec_lib.schema import Events, is_choice, with_all_columns
+from avrec_lib.strings import Language, say
+
+__all__ = ["ProtocolCard", "protocol_card", "tie_swing"]
+
+LEVEL_WORDS: dict[Level, str] = {"red": "red", "amber": "amber", "info": "green"}
+
+
+@dataclass(frozen=True)
+class ProtocolCard:
+    """The lines of the card as facts; level "info" is green."""
+
+    facts: tuple[Fact, ...]
+
+    @property
+    def level(self) -> Level:
+        """The worst level of any line."""
+        return min((fact.level for fact in self.facts), key=LEVELS.index, default="info")
+
+    def at(self, level: Level) -> tuple[Fact, ...]:
+        """The lines of one level."""
+        return tuple(fact for fact in self.facts if fact.level == level)
+
+    @property
+    def summary(self) -> Fact:
+        """The card in one sentence. On a red card it says that a person let it pass: show it where `stop` did."""
+        lines = self.at(self.level)
+        return Fact("protocol_card", len(lines), None, self.level, SUMMARY[self.level],
+                    {"lines": str(len(self.facts))})  # fmt: skip
+
+    def table(self, language: Language | None = None) -> pl.DataFrame:
+        """Columns level, check, value, reason, all text in `language` (default: the current one): a row a line, worst
+        first. A report draws the `facts` themselves, in every language.
+        """
+        rows = [
+            (say(LEVEL_WORDS[fact.level], language), name_of(fact, language), reading(fact), fact.explanation(language))
+            for fact in sorted(self.facts, key=lambda fact: LEVELS.index(fact.level))
+        ]
+        columns = ("level", "check", "value", "reason")
+        return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+
+    def stop(self, accept_red: bool = False) -> None:
+        """Raise ProtocolError naming each red line and the way out; nothing when none is red, or it is accepted."""
+        red = self.at("red")
+        if red and not accept_red:
+            raise ProtocolError(
+                "The protocol card is red ({count} of {lines} lines), and its numbers would mislead.",
+                hint="Take another split, clean the log first (cleaning=standard), or go on with accept_red=true: the "
+                "report then says so.",
+                reasons=[(fact.name, fact.template, fact.words) for fact in red],
+                count=len(red), lines=len(self.facts),
+            )  # fmt: skip
+
+
+SUMMARY: dict[Level, str] = {
+    "info": "The protocol card is green: none of its {lines} lines speaks against reading these numbers.",
+    "amber": "The protocol card is amber: {value} of its {lines} lines ask for care when these numbers are read.",
+    "red": "The protocol card is red: {value} of its {lines} lines say that these numbers mislead. They are shown "
+    "because accept_red=true was set.",
+}
+
+
+def name_of(fact: Fact, language: Language | None = None) -> str:
+    """The name of a check to read."""
+    return say(fact.name, language).replace("_", " ")
+
+
+def reading(fact: Fact) -> str:
+    """The number of a line as text: what the fact gives as its `reading`, else its share, else its value."""
+    given: Any = fact.values.get("reading")
+    if given is not None:
+        return str(given)
+    return f"{fact.value:,}" if fact.share is None else in_percent(fact.share)
+
+
+def protocol_card(
+    splits: Sequence[Split],
+    *,
+    events: pl.LazyFrame | None = None,
+    ranked: Mapping[str, pl.DataFrame] | None = None,
+    k: int = 10,
+    rerun: Callable[[Sequence[Split]], float] | None = None,
+    splits_by_tie_rule: Mapping[str, Sequence[Split]] | None = None,
+    sampled_negatives: int | None = None,
+    seed: int = 0,
+) -> ProtocolCard:
+    """The card of `splits`: the windows of one `split_windows`, which share their method and options.
+
+    `events` is the log that was split (without it the training rows stand for it); `ranked` the lists by model, of
+    which the first `k` ranks are read; `rerun` fits and judges the model of choice on splits, and is called once for
+    each of `splits_by_tie_rule`; `sampled_negatives` says that lists rank so many sampled items only. `seed` is that
+    of the permutations and draws.
+
+    Counts are over all windows together, the future leak and the drift of popularity are those of the worst window.
+    Raises UsageError without a split, or when only one of `rerun` and `splits_by_tie_rule` is given.
+    """
+    if not splits:
+        raise UsageError("A protocol card is about a split, and none was given.")
+    if (rerun is None) != (splits_by_tie_rule is None):
+        raise UsageError("The swing over tie rules needs both rerun and splits_by_tie_rule.")
+    log = _full(max((split.train for split in splits), key=len).lazy() if events is None else events)
+    checks = {fact.name: fact for fact in check_events(log)}
+    choices = log.filter(is_choice(splits[0].protocol.get("min_value")))
+    if rerun is not None and splits_by_tie_rule is not None:
+        swing = tie_swing({rule: rerun(made) for rule, made in splits_by_tie_rule.items()})
+    else:
+        swing = swing_not_measured(splits)
+    return ProtocolCard(
+        (
+            *population(splits, sampled_negatives),
+            known_users(splits),
+            new_items(splits),
+            future_leak(splits),
+            ties_in_time(splits, choices),
+            swing,
+            id_order_in_ties(splits, choices),
+            *shuffled_times(choices, needs_order(splits), seed),
+            dropped_as_seen(splits, checks.get("repeats")),
+            duplicates_across(splits, None if events is None else log),
+            *facts_of_the_log(checks.values()),
+            popularity_drift(splits, seed),
+            *score_ties(ranked, k),
+        )
+    )
+
+
+def _full(log: pl.LazyFrame) -> pl.LazyFrame:
+    """`log` with all columns of the vocabulary; where it does not say what kind of event a row is, a play."""
+    full = with_all_columns(log, Events)
+    return full.with_columns(event=pl.col("event").cast(pl.String).fill_null("play"))
