@@ -1,48 +1,12 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from small_logs import FakeDataset, at, log, untimed
 
-from avrec_lib.data.dataset import Dataset, DatasetCard
-from avrec_lib.data.split import Split, split_dataset
+from avrec_lib.data.split import split_dataset, split_windows
 from avrec_lib.errors import DataError, UsageError
-from avrec_lib.schema import Events, is_choice, with_all_columns
-
-START = datetime(2024, 1, 1, tzinfo=UTC)
-
-
-class FakeDataset(Dataset):
-    """A data set whose events are a table in memory."""
-
-    def __init__(self, table: pl.DataFrame) -> None:
-        filled = {column: table.height - table[column].null_count() for column in table.columns}
-        card = DatasetCard("fake", "test", "none", "0", {}, {"events": filled})
-        super().__init__(Path("nowhere"), card)
-        typed = with_all_columns(table.lazy(), Events)
-        object.__setattr__(self, "_table", typed.cast(Events.create_empty().schema))
-
-    @property
-    def events(self) -> pl.LazyFrame:  # type: ignore[override]
-        return self._table  # type: ignore[attr-defined,no-any-return]
-
-
-def log(rows: list[tuple[str, str, int]], event: str = "play") -> FakeDataset:
-    return FakeDataset(
-        pl.DataFrame(
-            {
-                "user_id": [user for user, _, _ in rows],
-                "item_id": [item for _, item, _ in rows],
-                "timestamp": [START + timedelta(minutes=minute) for _, _, minute in rows],
-                "event": [event] * len(rows),
-            },
-            schema_overrides={"timestamp": pl.Datetime("us", "UTC")},
-        )
-    )
+from avrec_lib.schema import is_choice
 
 
 def test_the_cut_parts_the_log_and_everyone_alike() -> None:
@@ -50,7 +14,7 @@ def test_the_cut_parts_the_log_and_everyone_alike() -> None:
     split = split_dataset(data, "global_time", test_share=0.4)
     assert split.train["item_id"].to_list() == ["x", "x", "y"]
     assert split.truth.select("user_id", "item_id").rows() == [("c", "z"), ("b", "y")]
-    assert split.queries["cut"].unique().to_list() == [START + timedelta(minutes=3)]
+    assert split.queries["cut"].unique().to_list() == [at(3)]
     assert split.warm_queries["user_id"].to_list() == ["b"]
     assert split.cold_queries["user_id"].to_list() == ["c"]
 
@@ -71,13 +35,13 @@ def test_what_the_user_has_already_seen_leaves_the_truth_and_is_counted() -> Non
 
 
 def test_auto_takes_time_where_there_is_time_and_says_which_it_took() -> None:
-    timed = log([("a", "x", 0), ("a", "y", 1), ("c", "y", 1)])
-    untimed = FakeDataset(pl.DataFrame({"user_id": list("ab") * 20, "item_id": [f"i{n}" for n in range(40)],
-                                        "event": ["play"] * 40}))  # fmt: skip
-    assert split_dataset(timed).protocol["method"] == "global_time"
-    assert split_dataset(untimed).protocol["method"] == "random"
-    with pytest.raises(DataError, match="timestamp"):
-        split_dataset(untimed, "global_time")
+    without_times = untimed([(user, f"i{number}") for number, user in enumerate("ab" * 20)])
+    assert split_dataset(log([("a", "x", 0), ("a", "y", 1), ("c", "y", 1)])).protocol["method"] == "global_time"
+    assert split_dataset(without_times).protocol["method"] == "random"
+    for method in ("global_time", "rolling_time", "leave_last_out"):
+        with pytest.raises(DataError, match="timestamp") as refused:
+            split_windows(without_times, method)
+        assert ("split=user_holdout" in str(refused.value)) == (method == "leave_last_out")
 
 
 def test_what_was_met_but_not_chosen_is_neither_asked_for_nor_to_be_shown() -> None:
@@ -135,17 +99,84 @@ def test_a_least_value_needs_values() -> None:
         split_dataset(log([("a", "x", 0), ("b", "y", 9)]), min_value=3)
 
 
-@settings(max_examples=60)
-@given(
-    st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xyz"), st.integers(0, 20)), min_size=2, max_size=40),
-    st.sampled_from([0.1, 0.2, 0.5]),
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"method": "leave_last"}, "Did you mean leave_last_out?"),
+        ({"tie_rule": "item"}, "Did you mean item_id?"),
+        ({"windows": 0}, "windows must be 1 or more, but is 0."),
+        ({"tie_orders": 0}, "tie_orders must be 1 or more"),
+        ({"k_core": -1}, "k_core must be 0 or more"),
+        ({"seed": -1}, "seed must be 0 or more"),
+        ({"test_share": float("nan")}, "between 0 and 1"),
+    ],
 )
-def test_no_training_row_is_at_or_after_its_querys_cut(rows: list[tuple[str, str, int]], share: float) -> None:
-    split: Split
-    try:
-        split = split_dataset(log(rows), "global_time", test_share=share)
-    except DataError:
-        return
-    assert split.queries.is_empty() or split.train["timestamp"].max() < split.queries["cut"].min()  # type: ignore[operator]
-    known = split.truth.join(split.train, on=["user_id", "item_id"], how="semi")
-    assert known.is_empty()
+def test_a_bad_option_is_refused_in_one_sentence(options: dict, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        split_windows(log([("a", "x", 0), ("a", "y", 1)]), **options)
+    assert said in str(refused.value)
+
+
+def test_one_split_is_not_chosen_in_silence_out_of_several() -> None:
+    data = log([("a", item, minute) for minute, item in enumerate("uvwxyz")])
+    with pytest.raises(UsageError, match="3 splits"):
+        split_dataset(data, "rolling_time", windows=3, test_share=0.5)
+    assert split_dataset(data, "rolling_time", windows=1, test_share=0.5).truth.height == 3
+
+
+def test_graded_relevance_is_the_greatest_value_of_the_pair_in_the_test() -> None:
+    rows = [("a", "w", 0), ("a", "x", 1), ("a", "x", 2), ("a", "y", 3)]
+    data = log(rows, "rating", value=[5.0, 2.0, 4.0, 3.0])
+    graded = split_dataset(data, "global_time", test_share=0.75, graded=True)
+    assert graded.truth.select("item_id", "relevance").rows() == [("x", 4.0), ("y", 3.0)]
+    assert split_dataset(data, "global_time", test_share=0.75).truth["relevance"].to_list() == [1.0, 1.0]
+    assert graded.protocol["graded"]
+
+
+@pytest.mark.parametrize("value", [None, 0.0, -1.0, float("nan")])
+def test_a_grade_that_is_none_is_refused_and_counted(value: float | None) -> None:
+    data = log([("a", "w", 0), ("a", "x", 1), ("a", "y", 2)], "rating", value=[5.0, 2.0, value])
+    with pytest.raises(DataError, match="1 of 2 pairs have none"):
+        split_dataset(data, "global_time", test_share=0.7, graded=True)
+    with pytest.raises(DataError, match="graded asks for values, but fake has none"):
+        split_dataset(log([("a", "w", 0), ("a", "x", 1)]), graded=True)
+
+
+def test_the_future_share_of_a_random_split_on_a_log_with_times_is_told() -> None:
+    """Brute force: of the training events, how many are later than each test event."""
+    rows = [
+        (user, item, 7 * number % 36) for number, (user, item) in enumerate((u, i) for u in "abcdef" for i in "uvwxyz")
+    ]
+    split = split_dataset(log(rows), "random", test_share=0.4)
+    held_out = set(split.truth.select("user_id", "item_id").rows())
+    train = [minute for user, item, minute in rows if (user, item) not in held_out]
+    test = [minute for user, item, minute in rows if (user, item) in held_out]
+    shares = [sum(later > minute for later in train) / len(train) for minute in test]
+    assert split.protocol["future_share"] == pytest.approx(sum(shares) / len(shares))
+    assert split_dataset(log(rows), "global_time").protocol["future_share"] == 0
+    assert split_dataset(untimed([row[:2] for row in rows]), "random").protocol["future_share"] is None
+
+
+def test_events_without_a_time_cannot_be_put_in_order_and_are_counted() -> None:
+    data = log([("a", "x", 0), ("a", "y", 1), ("a", "z", None), ("b", "x", 2), ("b", "y", 3)])
+    for method in ("global_time", "leave_last_out"):
+        split = split_dataset(data, method)
+        assert split.protocol["events_without_time"] == 1
+        assert split.train.height + split.protocol["test_events"] == 4
+
+
+def test_a_core_is_taken_before_the_split_and_named() -> None:
+    rows = [(user, item, minute) for minute, (user, item) in enumerate((u, i) for i in "wxyz" for u in "abc")]
+    split = split_dataset(log([*rows, ("d", "w", 99)]), "global_time", test_share=0.5, k_core=3)
+    assert split.protocol["k_core"] == 3 and split.protocol["users"] == 3
+    assert split.train.height + split.protocol["test_events"] == 12
+    with pytest.raises(DataError, match="The largest k_core of this log is 3"):
+        split_dataset(log(rows), "global_time", k_core=50)
+
+
+def test_the_protocol_names_only_what_played_a_part() -> None:
+    data = log([(user, item, minute) for minute, item in enumerate("uvwxyz") for user in "ab"])
+    by_time, last = split_dataset(data, "global_time").protocol, split_dataset(data, "leave_last_out").protocol
+    assert (by_time["test_share"], by_time["seed"], by_time["tie_rule"]) == (0.2, None, None)
+    assert (last["test_share"], last["seed"], last["tie_rule"], last["cut"]) == (None, None, "file_order", None)
+    assert split_dataset(data, "random", seed=5).protocol["seed"] == 5
