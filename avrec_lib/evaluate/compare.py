@@ -58,25 +58,25 @@ def by_window(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> 
 
 def _means(values: pl.DataFrame, keys: list[str], resamples: int, seed: int) -> pl.DataFrame:
     groups = values.select(keys).unique(maintain_order=True)
-    by_user = values.group_by([*keys, "user_id"]).agg(
-        total=pl.col("value").sum(), defined=pl.col("value").count(), undefined=pl.col("value").null_count()
+    users = values.select("user_id").unique().sort("user_id").with_row_index("user")
+    placed = values.join(groups.with_row_index("column"), on=keys, nulls_equal=True, maintain_order="left").join(
+        users, on="user_id", maintain_order="left"
     )
-    column = groups.with_row_index("column")
-    users = by_user.select("user_id").unique().sort("user_id").with_row_index("user")
-    placed = by_user.join(column, on=keys, nulls_equal=True).join(users, on="user_id")
-    sums, counts = (np.zeros((users.height, groups.height)) for _ in range(2))
-    at = placed.get_column("user").to_numpy(), placed.get_column("column").to_numpy()
-    sums[at], counts[at] = placed.get_column("total"), placed.get_column("defined")
-
+    shape = users.height, groups.height
+    cells = placed["user"].to_numpy().astype(np.int64) * groups.height + placed["column"].to_numpy()
+    defined = placed["value"].is_not_null().to_numpy()
+    sums, counts, rows = (
+        np.bincount(cells, weights, minlength=shape[0] * shape[1]).reshape(shape)
+        for weights in (placed["value"].fill_null(0.0).to_numpy(), defined, None)
+    )
     n = counts.sum(axis=0)
     low, high = bootstrap_intervals(sums, counts, resamples=resamples, seed=seed)
-    undefined = by_user.group_by(keys).agg(pl.col("undefined").sum())
+    numbers = {"value": _mean(sums, counts), "low": low, "high": high}
+    facts = {"n": n, "users": (counts > 0).sum(axis=0), "undefined": rows.sum(axis=0) - n}
     return groups.with_columns(
-        value=pl.Series(_mean(sums, counts)), low=pl.Series(low), high=pl.Series(high), n=pl.Series(n.astype(np.int64)),
-        users=pl.Series((counts > 0).sum(axis=0).astype(np.int64)),
-    ).with_columns(pl.col("value", "low", "high").fill_nan(None)).join(
-        undefined, on=keys, how="left", nulls_equal=True, maintain_order="left"
-    )  # fmt: skip
+        **{name: pl.Series(column).fill_nan(None) for name, column in numbers.items()},
+        **{name: pl.Series(column.astype(np.int64)) for name, column in facts.items()},
+    )
 
 
 def paired_difference(
@@ -175,7 +175,10 @@ def _measured_pairs(
     sums, counts = grid.by_user(differences), grid.by_user(defined)
     both = grid.present[:, left] & grid.present[:, right]
     n, users = counts.sum(axis=0), (counts > 0).sum(axis=0)
+    errors = standard_errors(sums, counts)
     low, high = bootstrap_intervals(sums, counts, resamples=resamples, seed=seed)
+    # An end that is 0 but for the rounding of float32 holds 0.
+    low, high = (np.where(np.abs(end) < 1e-5 * errors, 0.0, end) for end in (low, high))
     p_values = sign_flip_p_values(sums, permutations=permutations, seed=seed)
     baseline_mean = _mean(np.where(defined, of_baseline, 0.0), defined)
     differing = (grid.by_user(differences != 0) > 0).sum(axis=0)
@@ -183,7 +186,7 @@ def _measured_pairs(
         "difference": _mean(sums, counts), "low": low, "high": high,
         "mean": _mean(np.where(defined, of_model, 0.0), defined), "baseline_mean": baseline_mean,
         "p_value": np.where(users > 1, p_values, np.nan), "zone": equivalence_zone * np.abs(baseline_mean),
-        "standard_error": standard_errors(sums, counts),
+        "standard_error": errors,
     }  # fmt: skip
     facts = {
         "n": n, "users": users, "differing": differing, "undefined": both.sum(axis=0) - n,

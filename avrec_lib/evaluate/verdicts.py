@@ -81,10 +81,10 @@ SENTENCES = {
     "on the edge": "**{model} against {baseline} cannot be decided with this data**: {metric} differs by {difference} "
     "for the same {users} users (corrected p {p}), and interval and test do not agree.",
     "undecided": "**{model} against {baseline} cannot be decided with this data**: {metric} differs by {difference} "
-    "for the same {users} users, who would show a difference of {smallest} four times out of five. A difference of "
-    "{target} would take about {needed} users.",
+    "for the same {users} users. They reveal a true difference of {smallest} four times out of five; one of {target} "
+    "takes about {needed} users.",
     "undecided, out of reach": "**{model} against {baseline} cannot be decided with this data**: {metric} differs by "
-    "{difference} for the same {users} users, who would show a difference of {smallest} four times out of five.",
+    "{difference} for the same {users} users. They reveal a true difference of {smallest} four times out of five.",
 }
 
 
