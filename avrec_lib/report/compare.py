@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -131,8 +132,8 @@ def _results(a: RunRecord, b: RunRecord) -> pl.DataFrame:
 def _differences(
     a: RunRecord, b: RunRecord, model: str | tuple[str, str] | None, resamples: int, seed: int
 ) -> tuple[pl.DataFrame, str]:
-    """Paired differences by model, and (in the current language) why there are none."""
-    from avrec_lib.evaluate.compare import paired_difference
+    """Paired differences by model, judged as one family, and (in the current language) why there are none."""
+    from avrec_lib.evaluate.compare import paired_difference, with_verdicts
 
     sides = []
     for record in (a, b):
@@ -146,7 +147,11 @@ def _differences(
         label = of_a if of_a == of_b else f"{of_b} − {of_a}"
         table = paired_difference(*pair, resamples=resamples, seed=seed)
         parts.append(table.select(pl.lit(label).alias("model"), pl.all()))
-    return pl.concat(parts), ""
+    better: dict[str, Literal["higher", "lower"] | None] = {}
+    for result in (*a.results, *b.results):
+        if result.metric:
+            better[result.metric] = result.better or better.get(result.metric)
+    return with_verdicts(pl.concat(parts), better=better), ""
 
 
 def _read_values(record: RunRecord) -> pl.DataFrame | None:

@@ -47,6 +47,16 @@ def test_the_difference_is_paired_by_query(make_evaluated):
     assert (row["n"], row["verdict"]) == (40, "better")
 
 
+def test_the_recorded_direction_of_a_metric_turns_the_verdict(make_evaluated):
+    base = [0.0, 0.2, 0.4, 0.6, 0.8] * 8
+    more = [value + 0.1 for value in base]
+    recorded = [Result("ndcg@10", 0.4, metric="ndcg", k=10, better="lower")]
+    make_evaluated("20260101-000000-aaaaaa", {"EASE": base}, results=recorded)
+    make_evaluated("20260102-000000-bbbbbb", {"EASE": more}, results=recorded)
+    differences = compare_runs("20260101-000000-aaaaaa", "20260102-000000-bbbbbb").differences
+    assert differences["verdict"].to_list() == ["worse"]
+
+
 def test_parameters_that_differ_and_results_stand_side_by_side(make_evaluated):
     make_evaluated(
         "20260101-000000-aaaaaa", {"EASE": [0.1, 0.2]},
