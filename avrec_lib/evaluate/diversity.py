@@ -100,12 +100,13 @@ def label_matrix(labels: pl.DataFrame, item_ids: pl.Series) -> sparse.csr_matrix
 
 def _squared_sums(places: np.ndarray, vectors: np.ndarray | sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     """|Σ v|² over each list, and how many of its items have a vector."""
+    squares, count = np.empty((2, len(places)))
     if sparse.issparse(vectors):
         known = (vectors.getnnz(axis=1) > 0).astype(np.float64)[:, None]  # type: ignore[union-attr]
-        squares = np.empty(len(places))
-        for rows, block in blocks_of_sums(places, vectors):
-            squares[rows] = block.power(2).sum(axis=1).A1  # type: ignore[union-attr]
+        for rows, sums in blocks_of_sums(places, vectors):
+            squares[rows] = sums.power(2).sum(axis=1).A1  # type: ignore[union-attr]
         return squares, list_sums(places, known)[:, 0]
     # What counts the known items rides along as one more column.
-    sums = list_sums(places, np.column_stack([vectors, vectors.any(axis=1)]).astype(np.float32, copy=False))
-    return np.vecdot(sums[:, :-1], sums[:, :-1]).astype(np.float64), sums[:, -1].astype(np.float64)
+    for rows, sums in blocks_of_sums(places, np.column_stack([vectors, vectors.any(axis=1)]).astype(np.float32)):
+        squares[rows], count[rows] = np.vecdot(sums[:, :-1], sums[:, :-1]), sums[:, -1]
+    return squares, count

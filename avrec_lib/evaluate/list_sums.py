@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -12,7 +13,7 @@ from avrec_lib.evaluate.lists import Lists
 
 _ROWS_AT_ONCE = 8192
 _WORTH_LOADING_TORCH = 50_000_000  # numbers to add; below, scipy has finished before torch is imported
-_COLUMNS_IN_CACHE = 32  # of float32 vectors: the rows of some 20,000 items then stay in a second-level cache
+_COLUMNS_IN_CACHE = 24  # of float32 vectors: the rows of some 20,000 items then stay in a second-level cache
 
 
 def first_places(lists: Lists, k: int) -> np.ndarray:
@@ -24,12 +25,7 @@ def first_places(lists: Lists, k: int) -> np.ndarray:
 
 
 def list_sums(places: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Σ of the rows of `table` (codes, columns) over the places of each list: (lists, columns), of the table's type.
-
-    An empty place (-1) adds nothing. Large float32 tables are summed by torch, the rest by scipy.
-    """
-    if table.dtype == np.float32 and places.size * table.shape[1] >= _WORTH_LOADING_TORCH:
-        return _sums_by_torch(places, table)
+    """Σ of the rows of `table` (codes, columns) over the places of each list: (lists, columns), of the table's type."""
     sums = np.empty((len(places), table.shape[1]), table.dtype)
     for rows, block in blocks_of_sums(places, table):
         sums[rows] = block
@@ -46,37 +42,41 @@ def list_means(places: np.ndarray, by_item: np.ndarray) -> np.ndarray:
 def blocks_of_sums(
     places: np.ndarray, table: np.ndarray | sparse.csr_matrix, weights: np.ndarray | None = None
 ) -> Iterator[tuple[slice, np.ndarray | sparse.csr_matrix]]:
-    """The rows of a block, and the sums over their lists as `table` is: dense or sparse.
+    """The rows of a block of lists, and Σ of the rows of `table` over their places: dense or sparse, as the table is.
 
-    `weights` (places,) is what each place counts (default: 1).
+    An empty place (-1) adds nothing. `weights` (places,) is what each place counts (default: 1). Large float32 tables
+    are summed by torch, the rest by scipy.
     """
     nothing = np.zeros((1, table.shape[1]), table.dtype)
     padded = sparse.vstack([table, nothing], format="csr") if sparse.issparse(table) else np.vstack([table, nothing])
-    each = np.ones(places.shape[1]) if weights is None else weights
+    empty = np.int32(padded.shape[0] - 1)
+    is_large = places.size * table.shape[1] >= _WORTH_LOADING_TORCH
+    by_torch = weights is None and is_large and isinstance(padded, np.ndarray) and padded.dtype == np.float32
+    sums = _sums_by_torch(padded) if by_torch else _sums_by_scipy(padded, weights)
     for start in range(0, len(places), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
-        yield rows, _one_hot(places[rows], each.astype(table.dtype), padded.shape[0]) @ padded
+        block = np.ascontiguousarray(places[rows])
+        yield rows, sums(np.where(block < 0, empty, block) if block.min() < 0 else block)
 
 
-def _one_hot(places: np.ndarray, weights: np.ndarray, codes: int) -> sparse.csr_matrix:
-    """Lists × codes; empty places stand in the last column."""
-    ends = np.arange(0, places.size + 1, places.shape[1], dtype=np.int32)
-    return sparse.csr_matrix((np.tile(weights, len(places)), _filled(places, codes - 1).ravel(), ends),
-                             shape=(len(places), codes))  # fmt: skip
+def _sums_by_scipy(table: np.ndarray | sparse.csr_matrix, weights: np.ndarray | None) -> Callable[[np.ndarray], Any]:
+    def sums(codes: np.ndarray) -> Any:
+        ends = np.arange(0, codes.size + 1, codes.shape[1], dtype=np.int32)
+        each = np.ones(codes.size) if weights is None else np.tile(weights, len(codes))
+        shape = (len(codes), table.shape[0])
+        return sparse.csr_matrix((each.astype(table.dtype), codes.ravel(), ends), shape=shape) @ table
+
+    return sums
 
 
-def _filled(places: np.ndarray, empty: int) -> np.ndarray:
-    return np.where(places < 0, np.int32(empty), places) if places.size and places.min() < 0 else places
-
-
-def _sums_by_torch(places: np.ndarray, table: np.ndarray) -> np.ndarray:
+def _sums_by_torch(table: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     import torch
 
-    sums = np.empty((len(places), table.shape[1]), np.float32)
-    padded = np.vstack([table, np.zeros((1, table.shape[1]), np.float32)])
-    bags = torch.from_numpy(np.ascontiguousarray(_filled(places, len(table))))
-    slices = max(1, round(table.shape[1] / _COLUMNS_IN_CACHE))
-    for columns in np.array_split(np.arange(table.shape[1]), slices):
-        part = torch.from_numpy(np.ascontiguousarray(padded[:, columns]))
-        sums[:, columns] = torch.nn.functional.embedding_bag(bags, part, mode="sum").numpy()
+    count = max(1, round(table.shape[1] / _COLUMNS_IN_CACHE))
+    parts = [torch.from_numpy(np.ascontiguousarray(part)) for part in np.array_split(table, count, axis=1)]
+
+    def sums(codes: np.ndarray) -> np.ndarray:
+        bags = torch.from_numpy(codes)
+        return np.hstack([torch.nn.functional.embedding_bag(bags, part, mode="sum").numpy() for part in parts])
+
     return sums

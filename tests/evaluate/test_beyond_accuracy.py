@@ -11,7 +11,7 @@ import pytest
 from beyond_twins import START, World, diversity, gini, miscalibration, novelty, popularity_lift, random_world
 from beyond_twins import mean as mean_of
 from beyond_twins import serendipity as serendipity_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avrec_lib.errors import DataError, UsageError
@@ -42,6 +42,7 @@ def same(found: float | None, expected: float | None) -> bool:
     return found is expected is None or (found is not None and found == pytest.approx(expected, abs=1e-5))
 
 
+@settings(max_examples=40)
 @given(worlds, cuts)
 def test_values_equal_their_definitions(world: World, k: int):
     found, users = measured(world, k), world.users_of()
@@ -67,6 +68,7 @@ def test_values_equal_their_definitions(world: World, k: int):
                 assert same(found[metric][query], value), (metric, query)
 
 
+@settings(max_examples=40)
 @given(worlds, cuts)
 def test_head_mid_tail_and_unknown_make_up_the_list(world: World, k: int):
     found = measured(world, k)
@@ -76,6 +78,7 @@ def test_head_mid_tail_and_unknown_make_up_the_list(world: World, k: int):
         assert sum(shares) == pytest.approx(1) if shown else shares == [None] * 4
 
 
+@settings(max_examples=40)
 @given(worlds, cuts)
 def test_calibration_weighs_ranks_when_told_to(world: World, k: int):
     labels, histories = item_labels(world.items, "tags"), histories_of(world.queries, world.train)
@@ -86,6 +89,7 @@ def test_calibration_weighs_ranks_when_told_to(world: World, k: int):
             assert same(None if math.isnan(value) else float(value), expected)
 
 
+@settings(max_examples=40)
 @given(worlds, cuts)
 def test_exposure_of_items_and_creators_equals_its_count(world: World, k: int):
     shown = [item for items in world.lists(k).values() for item in items]
@@ -99,6 +103,7 @@ def test_exposure_of_items_and_creators_equals_its_count(world: World, k: int):
         assert same(exposure.gini(amounts), gini(amounts.to_list()))
 
 
+@settings(max_examples=40)
 @given(worlds, cuts)
 def test_coverage_of_lists_is_that_of_the_ranked_table(world: World, k: int):
     found = beyond_accuracy_values(lists_of(world), k=k, model="m", items=world.items).system

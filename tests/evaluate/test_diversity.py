@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avrec_lib.errors import DataError
@@ -29,6 +29,7 @@ def all_pairs(shown: list[int], vectors: np.ndarray) -> float:
     return 1 - sum(cosines) / len(cosines) if cosines else np.nan
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_embeddings_equal_the_mean_over_all_pairs(seed: int, by_torch: bool):
     rng = np.random.default_rng(seed)
