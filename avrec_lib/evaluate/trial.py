@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ import polars as pl
 
 from avrec_lib.data.split import Split
 from avrec_lib.errors import UsageError
-from avrec_lib.evaluate.ranking import ranking_values
+from avrec_lib.evaluate.beyond_accuracy import BeyondAccuracy, answered_share, beyond_accuracy_values
+from avrec_lib.evaluate.lists import Lists
+from avrec_lib.evaluate.ranking import RankingMetric, ranking_values
 from avrec_lib.progress import meter
 from avrec_lib.protocols import Recommender
 from avrec_lib.strings import say
@@ -34,6 +36,24 @@ class Trial:
     fit_seconds: float | None = None
     recommend_seconds: float | None = None
     peak_memory_mb: float | None = None
+
+    def lists(self, depth: int) -> Lists:
+        """The first `depth` places for the queries of known users, as `beyond_accuracy` and `media` take them."""
+        return Lists.of(self.ranked, self.split.warm_queries, depth)
+
+    def answered(self, k: int, *, known: bool = True) -> float | None:
+        """Share of the queries of known users (or of new ones) that got a full list of `k`; None without queries."""
+        queries = self.split.warm_queries if known else self.split.cold_queries
+        return answered_share(self.ranked.join(queries, on="query_id", how="semi"), queries, k)
+
+    def beyond_accuracy(self, k: int, items: pl.DataFrame | None = None) -> BeyondAccuracy:
+        """What the lists of known users do besides hitting (`beyond_accuracy_values`)."""
+        split = self.split
+        return beyond_accuracy_values(
+            self.lists(k), k=k, model=self.model, queries=split.warm_queries, train=split.train, items=items,
+            truth=split.truth, catalogue=split.candidates, exclude_seen=split.exclude_seen, seed=self.seed,
+            window=split.window,
+        )  # fmt: skip
 
     def values(self, **options: Any) -> pl.DataFrame:
         """`schema.Values` of these lists; `options` go to `ranking_values`."""
@@ -76,11 +96,7 @@ def run_trials(
 
     Raises UsageError when two models have the same name: their values could not be told apart.
     """
-    names = [model.name for model in models]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise UsageError(
-            "Two models are named {name}.", hint="Give each a name of its own.", name=", ".join(sorted(twice))
-        )
+    _refuse_namesakes([model.name for model in models])
     planned = [(model, split, seed) for model in models for split in splits for seed in _seeds_of(model, seeds)]
     trials = []
     with meter(say("Models"), len(planned), say("trials")) as shown:
@@ -90,8 +106,27 @@ def run_trials(
     return trials
 
 
+def _refuse_namesakes(names: list[str]) -> None:
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(
+            "Two models are named {name}.", hint="Give each a name of its own.", name=", ".join(sorted(twice))
+        )
+
+
 def _seeds_of(model: Recommender, seeds: Sequence[int]) -> Sequence[int]:
     return seeds if hasattr(model, "seed") else seeds[:1]
+
+
+def judged_by(
+    model: Recommender, metric: RankingMetric, k: int, items: pl.DataFrame | None = None
+) -> Callable[[Sequence[Split]], float]:
+    """A function that fits `model` on splits and says its mean `metric` at `k`: what `protocol_card` calls again."""
+
+    def judge(splits: Sequence[Split]) -> float:
+        values = pl.concat(run_trial(model, split, k, items).values(k=[k], metrics=[metric]) for split in splits)
+        return float(values["value"].mean())  # type: ignore[arg-type]
+
+    return judge
 
 
 def all_lists(trials: Sequence[Trial]) -> pl.DataFrame:

@@ -37,6 +37,20 @@ def with_interval(value: float | None, low: float | None, high: float | None, di
     return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
+def side_by_side(
+    table: pl.DataFrame, rows: Collection[str], *, by: str = "model", value: str = "value", low: str = "low",
+    high: str = "high", digits: int = 3,
+) -> pl.DataFrame:  # fmt: skip
+    """The columns `rows`, then a column of text for each value of `by`: `0.073 [0.055, 0.091]`, a dash for nothing."""
+    parts = table.select(value, low, high).iter_rows()
+    cells = table.select(
+        *rows,
+        by,
+        cell=pl.Series([with_interval(centre, bottom, top, digits) for centre, bottom, top in parts], dtype=pl.String),
+    )
+    return cells.pivot(by, index=list(rows), values="cell", aggregate_function="first").fill_null(NOTHING)
+
+
 def table_html(
     table: pl.DataFrame, *, limit: int = 20, digits: int | Mapping[str, int] = 3,
     columns: Mapping[str, str] | None = None, intervals: Mapping[str, tuple[str, str, str]] | None = None,
