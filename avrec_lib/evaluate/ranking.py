@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -46,10 +46,12 @@ def ranking_values(
         if metric not in METRICS:
             raise unknown_name("metric", metric, METRICS)
     cuts = _cuts(k)
+    sizes = None if candidates is None or "auc" not in metrics else _sizes(candidates, queries.height)
     if isinstance(ranked, Lists):
         lists = _of_these_queries(ranked, queries, max(cuts))
     else:
-        wanted = max(cuts) if candidates is None else max(*cuts, 1 + int(np.max(candidates, initial=0)))
+        # One place more than there are candidates: a longer list shows itself.
+        wanted = max(cuts) if sizes is None else max(*cuts, 1 + int(sizes.max(initial=0)))
         lists = Lists.of(ranked, queries, _depth(ranked, wanted))
     judged = Judged.of(lists, truth)
     parts = [
@@ -58,13 +60,13 @@ def ranking_values(
         for cut in cuts
     ]  # fmt: skip
     if "auc" in metrics:
-        areas = np.full(len(lists.items), np.nan) if candidates is None else auc(judged, _sizes(candidates, lists))
+        areas = np.full(len(lists.items), np.nan) if sizes is None else auc(judged, sizes)
         parts.append(as_values(lists, {"auc": areas}, k=None, model=model, seed=seed, window=window))
     return pl.concat(parts)
 
 
 def _cuts(k: int | Sequence[int]) -> list[int]:
-    cuts = list(dict.fromkeys([k] if isinstance(k, int) else k))
+    cuts = list(dict.fromkeys(k if isinstance(k, Iterable) else [k]))
     if not cuts or any(not isinstance(cut, int | np.integer) or cut < 1 for cut in cuts):
         raise UsageError("k is one or more whole numbers from 1, not {k}.", k=k)
     return cuts
@@ -88,10 +90,10 @@ def _of_these_queries(lists: Lists, queries: pl.DataFrame, k: int) -> Lists:
     return lists
 
 
-def _sizes(candidates: int | Sequence[int] | pl.Series, lists: Lists) -> np.ndarray:
+def _sizes(candidates: int | Sequence[int] | pl.Series, queries: int) -> np.ndarray:
     sizes = np.asarray(candidates)
-    if sizes.ndim and len(sizes) != len(lists.items):
+    if sizes.ndim and len(sizes) != queries:
         raise UsageError("There are {found} numbers of candidates for {queries} queries.",
                          hint="Give one number for all, or one a query in their order.",
-                         found=len(sizes), queries=len(lists.items))  # fmt: skip
+                         found=len(sizes), queries=queries)  # fmt: skip
     return sizes

@@ -32,9 +32,10 @@ METRICS: dict[str, Metric] = {
 def ndcg(judged: Judged, k: int) -> np.ndarray:
     """Σ_{r≤k} g(r)/log2(r+1) over the same sum for the best possible list, which ends at min(k, |R|).
 
-    The gain g is the relevance itself (Järvelin and Kekäläinen 2002), as in pytrec_eval, RecTools and ranx `ndcg`.
-    The other school (Burges 2005; ranx `ndcg_burges`) takes 2^relevance − 1: the same for a relevance of 0 and 1, and
-    for grades it is this metric on a truth whose relevance was so changed.
+    The gain g is the relevance itself (Järvelin and Kekäläinen 2002), as in pytrec_eval and ranx `ndcg`. The other
+    school (Burges 2005; ranx `ndcg_burges`) takes 2^relevance − 1: the same for a relevance of 0 and 1, and for
+    grades it is this metric on a truth whose relevance was so changed. RecTools knows no grades, and its best list
+    has k hits, however few there are, unless `divide_by_achievable=True`.
     """
     gained = judged.sum_hits(k, judged.hit_gain / np.log2(judged.hit_rank + 1))
     return _ratio(gained, judged.sum_best(k, judged.best_gain / np.log2(judged.best_rank + 1)))

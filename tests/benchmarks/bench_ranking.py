@@ -124,9 +124,7 @@ def main() -> int:
                     print(f"{name} failed: {cost}")
                     return 1
                 measured[name].append(cost)
-        print(
-            f"\n{asked.users:,} users × top-{asked.depth}, five metrics @10, one thread, {asked.repeats} runs, CPU seconds"
-        )
+        print(f"\n{asked.users:,} users × top-{asked.depth}, five metrics @10, one thread, {asked.repeats} runs, CPU s")
         print(f"{'':>16}  conversion  evaluation  total min  total median  MiB held  MiB peak  ratio of medians")
         totals = {name: [cost["conversion"] + cost["evaluation"] for cost in costs] for name, costs in measured.items()}
         for name, costs in measured.items():

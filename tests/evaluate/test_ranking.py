@@ -1,36 +1,19 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from ranking_tables import queries_of, ranked_table, truth_table, value_of
 
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate.beyond_accuracy import answered_share, catalogue_coverage
-from avrec_lib.evaluate.ranking import ranking_values
+from avrec_lib.evaluate.lists import Lists
+from avrec_lib.evaluate.ranking import RankingMetric, ranking_values
 from avrec_lib.schema import Values, check_table
 
-
-def ranked_table(lists: dict[str, list[str]]) -> pl.DataFrame:
-    rows = [(q, q, item, rank, None) for q, items in lists.items() for rank, item in enumerate(items, start=1)]
-    types = {"query_id": pl.String, "user_id": pl.String, "item_id": pl.String, "rank": pl.Int32, "score": pl.Float64}
-    return pl.DataFrame(rows, schema=types, orient="row")
-
-
-def truth_table(relevant: dict[str, dict[str, float]]) -> pl.DataFrame:
-    rows = [(q, q, item, gain) for q, items in relevant.items() for item, gain in items.items()]
-    types = {"query_id": pl.String, "user_id": pl.String, "item_id": pl.String, "relevance": pl.Float64}
-    return pl.DataFrame(rows, schema=types, orient="row")
-
-
-def queries_of(names: list[str]) -> pl.DataFrame:
-    return pl.DataFrame({"query_id": names, "user_id": names}, schema={"query_id": pl.String, "user_id": pl.String})
-
-
-def value_of(values: pl.DataFrame, query: str, metric: str, k: int) -> float | None:
-    return values.filter(query_id=query, metric=metric, k=k)["value"].item()
+ALL = get_args(RankingMetric)
 
 
 def test_the_metrics_of_one_list_by_hand() -> None:
@@ -79,35 +62,62 @@ def test_unknown_metrics_are_refused() -> None:
         ranking_values(ranked_table({}), truth_table({}), queries_of([]), metrics=["magic"], model="m")  # type: ignore[list-item]
 
 
-ITEMS = list("abcdef")
-CASES = st.fixed_dictionaries(
-    {
-        "lists": st.dictionaries(st.sampled_from(["p", "q", "r"]), st.permutations(ITEMS).map(lambda items: items[:4])),
-        "truth": st.dictionaries(
-            st.sampled_from(["p", "q", "r"]), st.dictionaries(st.sampled_from(ITEMS), st.sampled_from([1.0, 2.0, 3.0]))
-        ),
-        "k": st.integers(1, 6),
-    }
-)
+def test_k_may_be_larger_than_the_lists_and_is_one_number_or_several() -> None:
+    ranked, truth = ranked_table({"a": ["x"]}), truth_table({"a": {"x": 1, "y": 1}})
+    values = ranking_values(ranked, truth, queries_of(["a"]), k=10**6, metrics=["precision", "recall"], model="m")
+    assert values["value"].to_list() == [1e-6, 1 / 2]
+    assert ranking_values(ranked, truth, queries_of(["a"]), k=[2, 2], metrics=["recall"], model="m").height == 1
 
 
-@given(CASES)
-def test_every_metric_equals_its_brute_force_twin(case: dict) -> None:
-    k, names = case["k"], ["p", "q", "r"]
-    values = ranking_values(
-        ranked_table(case["lists"]), truth_table(case["truth"]), queries_of(names), k=[k], model="m"
-    )
-    for name in names:
-        gains, shown = case["truth"].get(name, {}), case["lists"].get(name, [])[:k]
-        expected: dict[str, float | None] = dict.fromkeys(("ndcg", "recall", "hit_rate"))
-        if gains:
-            hits = [item for item in shown if item in gains]
-            dcg = sum(gains.get(item, 0) / math.log2(rank + 1) for rank, item in enumerate(shown, start=1))
-            best = sorted(gains.values(), reverse=True)[:k]
-            ideal = sum(gain / math.log2(rank + 1) for rank, gain in enumerate(best, start=1))
-            expected = {"ndcg": dcg / ideal, "recall": len(hits) / len(gains), "hit_rate": float(bool(hits))}
-        for metric, value in expected.items():
-            assert value_of(values, name, metric, k) == (None if value is None else pytest.approx(value))
+@pytest.mark.parametrize("k", [0, 2.5, [], [5, -1], [2.5], "ten", None])
+def test_a_k_that_is_no_whole_number_from_one_is_refused(k: object) -> None:
+    with pytest.raises(UsageError, match="whole numbers from 1"):
+        ranking_values(ranked_table({}), truth_table({}), queries_of([]), k=k, model="m")  # type: ignore[arg-type]
+
+
+def test_a_misspelt_metric_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="Did you mean ndcg"):
+        ranking_values(ranked_table({}), truth_table({}), queries_of([]), metrics=["ndgc"], model="m")  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("relevance", [-1.0, math.nan, math.inf, None])
+def test_a_relevance_that_is_no_number_of_zero_or_more_is_refused(relevance: float | None) -> None:
+    truth = truth_table({"a": {"x": 1, "y": 1}}).with_columns(relevance=pl.Series([1.0, relevance]))
+    with pytest.raises(DataError, match="1 rows of the table truth"):
+        ranking_values(ranked_table({"a": ["x"]}), truth, queries_of(["a"]), model="m")
+
+
+def test_an_item_twice_in_the_truth_of_a_query_is_refused_also_when_no_list_names_it() -> None:
+    truth = pl.concat([truth_table({"a": {"x": 1, "y": 1}}), truth_table({"a": {"y": 0}})])
+    with pytest.raises(DataError, match="'y' several times for query 'a'"):
+        ranking_values(ranked_table({"a": ["x"]}), truth, queries_of(["a"]), model="m")
+
+
+def test_a_truth_without_what_is_needed_is_refused() -> None:
+    truth = truth_table({"a": {"x": 1}})
+    for broken, said in (
+        (truth.drop("relevance"), "truth has no column relevance"),
+        (truth.with_columns(relevance=pl.lit("much")), "numbers are needed"),
+        (truth.with_columns(item_id=pl.lit(7)), "ids are strings"),
+    ):
+        with pytest.raises(DataError, match=said):
+            ranking_values(ranked_table({"a": ["x"]}), broken, queries_of(["a"]), model="m")
+
+
+def test_without_truth_all_is_undefined_and_without_queries_there_is_nothing() -> None:
+    values = ranking_values(ranked_table({"a": ["x"]}), truth_table({}), queries_of(["a"]), metrics=ALL, model="m")
+    assert (values.height, values["value"].null_count()) == (len(ALL), len(ALL))
+    nobody = ranking_values(ranked_table({"a": ["x"]}), truth_table({"a": {"x": 1}}), queries_of([]), model="m")
+    assert nobody.is_empty() and nobody.schema == values.schema
+
+
+def test_lists_of_other_queries_or_cut_too_early_are_refused() -> None:
+    ranked, truth = ranked_table({"a": ["x", "y"]}), truth_table({"a": {"y": 1}})
+    lists = Lists.of(ranked, queries_of(["a"]), depth=1)
+    with pytest.raises(UsageError, match="other queries"):
+        ranking_values(lists, truth, queries_of(["b"]), k=1, model="m")
+    with pytest.raises(UsageError, match="after rank 1"):
+        ranking_values(lists, truth, queries_of(["a"]), k=2, model="m")
 
 
 def test_coverage_is_the_share_of_the_catalogue_in_any_list() -> None:
