@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from avrec_lib.errors import UsageError
+
 # How many of 256 bytes mean a weight of 0, 1, … 5: Poisson(1) in 256ths, with its mean and variance of exactly 1 and
 # a third moment of .98. One byte a weight makes drawing as cheap as the product.
 BYTES_OF_WEIGHT = (94, 95, 46, 16, 4, 1)
@@ -77,7 +79,14 @@ def standard_errors(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def draws(draw: Draw, users: int, resamples: int, seed: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Blocks of users with their float32 weights, shape (resamples, users of the block)."""
+    """Blocks of users with their float32 weights, shape (resamples, users of the block).
+
+    Raises UsageError for fewer resamples than 1.
+    """
+    if resamples < 1:
+        raise UsageError(
+            "resamples and permutations are numbers from 1 upwards, but one of them is {count}.", count=resamples
+        )
     rng = np.random.default_rng(seed)
     block = max(CELLS_AT_ONCE // resamples, 1)
     for start in range(0, users, block):

@@ -17,6 +17,7 @@ from avrec_lib.evaluate.pairing import ValueGrid
 from avrec_lib.evaluate.power import ALPHA, smallest_detectable
 from avrec_lib.evaluate.significance import Correction, adjusted, sign_flip_p_values
 from avrec_lib.evaluate.verdicts import FEWEST_USERS, Better, Verdict, verdict
+from avrec_lib.schema import Values, require_columns
 
 __all__ = [
     "FEWEST_USERS", "INTERVAL_METHOD", "PAIRED_COLUMNS", "PAIRED_INTERVAL_METHOD", "Verdict", "bootstrap_means",
@@ -57,6 +58,7 @@ def by_window(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> 
 
 
 def _means(values: pl.DataFrame, keys: list[str], resamples: int, seed: int) -> pl.DataFrame:
+    require_columns(Values.column_names(), values.columns, Values, "values")
     groups = values.select(keys).unique(maintain_order=True)
     users = values.select("user_id").unique().sort("user_id").with_row_index("user")
     placed = values.join(groups.with_row_index("column"), on=keys, nulls_equal=True, maintain_order="left").join(
@@ -114,6 +116,7 @@ def pairwise_differences(
     there are none. `better` maps metrics to "higher", "lower" or None; without an entry higher is better. Raises
     UsageError for fewer than two models, none that share a query, or a zone that is no share.
     """
+    require_columns(["model"], values.columns, Values, "values")
     models = values["model"].unique(maintain_order=True).to_list()
     if len(models) < 2:
         raise UsageError("One model alone cannot be compared; bring at least two.")

@@ -10,6 +10,8 @@ from typing import Self
 import numpy as np
 import polars as pl
 
+from avrec_lib.schema import Values, require_columns
+
 QUERY = ("window", "query_id", "user_id")
 COLUMN = ("model", "metric", "k")
 
@@ -29,7 +31,8 @@ class ValueGrid:
 
     @classmethod
     def of(cls, values: pl.DataFrame) -> Self:
-        """The grid of a table of `schema.Values`."""
+        """The grid of a table of `schema.Values`. Raises DataError for a missing column."""
+        require_columns(Values.column_names(), values.columns, Values, "values")
         columns = values.select(COLUMN).unique(maintain_order=True).with_row_index("column")
         queries = values.select(QUERY).unique().sort("user_id", "window", "query_id").with_row_index("row")
         placed = values.join(columns, on=COLUMN, nulls_equal=True, maintain_order="left").join(

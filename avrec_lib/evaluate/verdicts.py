@@ -72,7 +72,7 @@ SENTENCES = {
     "nothing in common": "**{model} against {baseline} cannot be decided with this data**: there is no query for which "
     "{metric} is defined for both.",
     "too few users": "**{model} against {baseline} cannot be decided with this data**: {metric} differs by "
-    "{difference}, but {users} users are too few; a verdict takes {fewest}.",
+    "{difference}, but there are too few users for a verdict: {users}, and it takes {fewest}.",
     "too few differ": "**{model} against {baseline} cannot be decided with this data**: only {differing} of {users} "
     "users see a difference in {metric}, so a large one that is rare may have been missed.",
     "one of many": "**{model} against {baseline} cannot be decided with this data**: the difference of {difference} in "
@@ -161,9 +161,9 @@ def _text(number: float | None, digits: int) -> str:
 
 
 def _decimals(*numbers: float | None) -> int:
-    """Three digits that count of the largest number, at most 7 decimals."""
+    """Three digits that count of the largest number, at most 12 decimals."""
     largest = max((abs(number) for number in numbers if number is not None), default=0.0)
-    return 0 if largest == 0 else min(max(2 - math.floor(math.log10(largest)), 0), 7)
+    return 0 if largest == 0 else min(max(2 - math.floor(math.log10(largest)), 0), 12)
 
 
 def _p_text(p_value: float | None) -> str:

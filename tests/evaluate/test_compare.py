@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from avrec_lib.errors import UsageError
+from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate.compare import (
     bootstrap_means,
     by_window,
@@ -251,3 +251,12 @@ def test_numbers_of_a_pair_agree_with_a_loop(cells: list[tuple[float | None, flo
         assert row["baseline_mean"] == pytest.approx(sum(old for old, *_ in pairs) / len(pairs))
     else:
         assert row["difference"] is row["baseline_mean"] is None
+
+
+def test_a_missing_column_and_no_resamples_are_refused_with_their_names() -> None:
+    table = pl.concat([values_of("a", [0.1, 0.2]), values_of("b", [0.3, 0.1])])
+    for ask in (summarise, pairwise_differences):
+        with pytest.raises(DataError, match="no column window"):
+            ask(table.drop("window"))
+        with pytest.raises(UsageError, match="but one of them is 0"):
+            ask(table, resamples=0)
