@@ -73,23 +73,22 @@ def _thin(events: pl.LazyFrame) -> list[Fact]:
     """Users and items with a single event."""
     facts = []
     templates = {
-        "user": (
+        "users_with_one_event": (
             "{share} of the users have one event only: nothing can be learned of them and tested on them at once, so "
             "results speak for the others."
         ),
-        "item": (
+        "items_with_one_event": (
             "{share} of the items have one event only: no collaborative model can place them, and a test on them is a "
             "test of cold start."
         ),
     }
-    for kind, template in templates.items():
-        known = events.filter(pl.col(f"{kind}_id").is_not_null())
-        counted = known.group_by(f"{kind}_id").len()
+    for (name, template), column in zip(templates.items(), ("user_id", "item_id"), strict=True):
+        counted = events.filter(pl.col(column).is_not_null()).group_by(column).len()
         count, once = (
             counted.select(pl.len(), (pl.col("len") == 1).sum().alias("once")).collect(engine="streaming").row(0)
         )
         share = share_of(once, count)
-        facts.append(Fact(f"{kind}s_with_one_event", once, share, level_of(share, 0.5), template))
+        facts.append(Fact(name, once, share, level_of(share, 0.5), template))
     return facts
 
 

@@ -112,7 +112,7 @@ def item_groups(
     is_known = pl.when(pl.col("events") > 0).then(pl.lit("with training events")).otherwise(pl.lit("new"))
     parts: dict[str, Part] = {
         "known or new item": about.select("item_id", group=is_known, place=(pl.col("events") == 0).cast(pl.Int32)),
-        "popularity": _popularity(about),
+        "popularity of the item": _popularity(about),
         **_item_age(about, cut or (train["timestamp"].max() if "timestamp" in train.columns else None)),  # type: ignore[arg-type]
     }
     by = next((name for name in ("category", "tags") if name in wanted and about[name].count()), None)

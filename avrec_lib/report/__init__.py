@@ -6,8 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from avrec_lib.report.checks import banner, show_checks
     from avrec_lib.report.display import finding, show, show_table
     from avrec_lib.report.distributions import histogram, interval_chart, lorenz_curve
+    from avrec_lib.report.dot_plots import dot_plot
     from avrec_lib.report.figures import bar_chart, heatmap, line_chart, scatter
     from avrec_lib.report.recording import (
         artefact_folder,
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
         record_table,
         store,
     )
+    from avrec_lib.report.slices import show_slices, slice_chart
     from avrec_lib.report.tables import with_interval
 
 _HOME = {
     "artefact_folder": "recording",
+    "banner": "checks",
     "bar_chart": "figures",
+    "dot_plot": "dot_plots",
     "finding": "display",
     "heatmap": "figures",
     "histogram": "distributions",
@@ -34,13 +39,18 @@ _HOME = {
     "record_table": "recording",
     "scatter": "figures",
     "show": "display",
+    "show_checks": "checks",
+    "show_slices": "slices",
     "show_table": "display",
+    "slice_chart": "slices",
     "store": "recording",
     "with_interval": "tables",
 }
 __all__ = [
     "artefact_folder",
+    "banner",
     "bar_chart",
+    "dot_plot",
     "finding",
     "heatmap",
     "histogram",
@@ -53,7 +63,10 @@ __all__ = [
     "record_table",
     "scatter",
     "show",
+    "show_checks",
+    "show_slices",
     "show_table",
+    "slice_chart",
     "store",
     "with_interval",
 ]

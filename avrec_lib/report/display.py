@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 FOLDED_ROWS = 50
 HEADLINE_CLASS = "avrec-headline"
+BANNER_MIME = "application/vnd.avrec.banner+json"
+"""The texts of a banner by language, for the top of the report."""
 
 
 def show(
@@ -40,11 +42,11 @@ def show(
     check_points(points_of(figure))
     if figure.layout.template == pio.templates["plotly"]:
         figure.update_layout(template=house_template())
-    text = _text(caption, values)
+    text = filled(caption, values)
     spoken = [text]
     html = Markup('<div class="avrec-caption">{}</div>').format(both(caption, only_current=True, **values))
     if takeaway:
-        spoken.append(_text(takeaway, values))
+        spoken.append(filled(takeaway, values))
         html += Markup('<p class="avrec-takeaway">{}</p>').format(both(takeaway, only_current=True, **values))
     if table is not None:
         rows = table_html(table, only_current=True, **{"limit": FOLDED_ROWS, **(table_options or {})})
@@ -52,16 +54,16 @@ def show(
         html += Markup('<details class="avrec-fold"><summary>{}</summary>{}</details>').format(summary, rows)
     drawing = json.loads(figure.to_json())
     drawing["config"] = {"displaylogo": False, "responsive": True}
-    _display({PLOTLY_MIME: drawing, "text/plain": text})
-    _display({"text/html": html, "text/plain": "\n".join(spoken)})
+    emit({PLOTLY_MIME: drawing, "text/plain": text})
+    emit({"text/html": html, "text/plain": "\n".join(spoken)})
 
 
 def finding(template: str, /, *, headline: bool = False, **values: Any) -> None:
     """Display one computed sentence, set apart: what the numbers above say; `headline` puts it on top of the report."""
-    text = _text(template, values)
+    text = filled(template, values)
     kind = f"avrec-finding {HEADLINE_CLASS}" if headline else "avrec-finding"
     html = Markup('<p class="{}" style="border-left:3px solid #009E73;padding:.4em .9em">{}</p>')
-    _display(
+    emit(
         {
             "text/html": html.format(kind, both(template, only_current=True, **values)),
             "text/plain": text,
@@ -81,14 +83,15 @@ def show_table(
     html = table_html(
         table, limit=limit, digits=digits, columns=columns, intervals=intervals, translate=translate, only_current=True
     )
-    text = _text(caption, values) if caption else ""
+    text = filled(caption, values) if caption else ""
     if caption:
         title = both(caption, only_current=True, **values)
         html = Markup('<div class="avrec-caption avrec-above">{}</div>{}').format(title, html)
-    _display({"text/html": html, "text/plain": f"{text}\n{table.head(limit)}".strip()})
+    emit({"text/html": html, "text/plain": f"{text}\n{table.head(limit)}".strip()})
 
 
-def _text(template: str, values: dict[str, Any]) -> str:
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """`template` in the current language as plain text; raises UsageError naming a value that it lacks."""
     try:
         return plain(template, **values)
     except KeyError as missing:
@@ -97,7 +100,8 @@ def _text(template: str, values: dict[str, Any]) -> str:
         ) from None
 
 
-def _display(bundle: dict[str, Any]) -> None:
+def emit(bundle: Mapping[str, Any]) -> None:
+    """Hand a bundle (MIME type -> content) to the notebook."""
     from IPython.display import display
 
     display({kind: str(content) if isinstance(content, str) else content for kind, content in bundle.items()}, raw=True)

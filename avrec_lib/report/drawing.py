@@ -10,7 +10,7 @@ import polars as pl
 
 from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.report.house_style import PALETTE, house_template
-from avrec_lib.strings import LANGUAGES, say
+from avrec_lib.strings import LANGUAGES, Language, say
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -42,9 +42,20 @@ def finish(
         language: {path: html.escape(say(template, language), quote=False) for path, template in labels.items()}
         for language in LANGUAGES
     }
-    if texts["en"] != texts["zh"]:
-        figure.update_layout(meta={"labels": texts})  # read by templates/report.js
+    carry_both(figure, texts)
     return figure
+
+
+def carry_both(figure: go.Figure, texts: Mapping[Language, Mapping[str, Any]]) -> None:
+    """Let `figure` take along what the toggle of the report changes: language -> path in the layout -> text or texts.
+
+    A path is like `xaxis.title.text` or `annotations.0.text`; `templates/report.js` reads it.
+    """
+    if texts["en"] != texts["zh"]:
+        held = (figure.layout.meta or {}).get("labels", {})
+        figure.update_layout(
+            meta={"labels": {language: {**held.get(language, {}), **texts[language]} for language in texts}}
+        )
 
 
 def column_values(column: pl.Series) -> list[Any]:

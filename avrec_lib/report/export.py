@@ -18,15 +18,15 @@ REPORT_FILE, INLINE_FILE = "report.html", "report-inline.html"
 
 
 def export_report(run_folder: Path, inline: bool = False) -> Path:
-    """Write the report of a run beside its notebook, and the number of its figures into `run.json`.
+    """Write the report of a run beside its notebook, and its figures' number and its banners into `run.json`.
 
     With `inline` the page is one file to send by mail (`report-inline.html`); otherwise it shares the style and the
     plotly bundle of `reports/_assets/`. Raises RunError when `run.json` or `executed.ipynb` cannot be read.
     """
     record = RunRecord.read(run_folder)
     story = tell(_read_notebook(run_folder / NOTEBOOK_FILE), record.cells)
-    if record.figures != story.figures.count:
-        record.figures = story.figures.count
+    if (record.figures, record.banners) != (story.figures.count, story.banners):
+        record.figures, record.banners = story.figures.count, story.banners
         record.write(run_folder)
     return write_page(
         "report.html",

@@ -16,6 +16,7 @@ from avrec_lib.report.house_style import DASHES, PALETTE, PATTERNS, SEQUENTIAL, 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+FEW_STEPS = 12  # whole numbers that get a tick each
 COLOUR_BAR = {"thickness": 12, "outlinewidth": 0, "title": {"font": {"size": 12}}}
 
 
@@ -23,7 +24,7 @@ def line_chart(
     table: pl.DataFrame, x: str, y: str, *, x_label: str, y_label: str, by: str | None = None,
     low: str | None = None, high: str | None = None, log_x: bool = False, log_y: bool = False, as_share: bool = False,
 ) -> go.Figure:  # fmt: skip
-    """`y` along `x`, a line for each value of `by`; `low` and `high` (columns) draw a band around it.
+    """`y` along `x`, a line for each value of `by`; `low` and `high` (columns) draw a band where both are known.
 
     `as_share` reads `y` as a share: percent on its axis, which starts at zero.
     """
@@ -34,9 +35,11 @@ def line_chart(
     for name, rows, place in series_of(table, by, x, y, low, high):
         xs, colour = column_values(rows[x]), PALETTE[place]
         if low and high:
-            outline = column_values(rows[high]) + column_values(rows[low])[::-1]
+            known = rows.drop_nulls([low, high])
+            along = column_values(known[x])
+            outline = column_values(known[high]) + column_values(known[low])[::-1]
             figure.add_scatter(
-                x=xs + xs[::-1], y=outline, fill="toself", fillcolor=faint(colour), mode="lines", line_width=0,
+                x=along + along[::-1], y=outline, fill="toself", fillcolor=faint(colour), mode="lines", line_width=0,
                 hoverinfo="skip", showlegend=False, legendgroup=name,
             )  # fmt: skip
         figure.add_scatter(
@@ -47,6 +50,8 @@ def line_chart(
         )  # fmt: skip
     if as_share:
         figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    if table.schema[x].is_integer() and table[x].n_unique() <= FEW_STEPS and not log_x:
+        figure.update_xaxes(tickvals=table[x].drop_nulls().unique().sort().to_list())
     return finish(figure, table, x, y, x_label=x_label, y_label=y_label, log_x=log_x, log_y=log_y)
 
 

@@ -91,6 +91,7 @@ class RunRecord:
     git_commit: str | None = None
     artefacts: dict[str, str] = field(default_factory=dict)  # name -> path relative to the home folder
     figures: int = 0  # counted by the exporter
+    banners: list[dict[str, str]] = field(default_factory=list)  # by language; read off the notebook by the exporter
     warnings: list[str] = field(default_factory=list)  # what the runner had to leave out or could not read
     process: int | None = None  # of the runner while the status is "running"
     format: int = FORMAT

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup
 
-from avrec_lib.report.display import HEADLINE_CLASS
+from avrec_lib.report.display import BANNER_MIME, HEADLINE_CLASS
 from avrec_lib.report.outputs import Figures, render_outputs, text_of
 from avrec_lib.report.prose import Heading, highlighted
 from avrec_lib.report.run_record import CellRecord
@@ -51,9 +51,12 @@ class Code:
 
 @dataclass
 class Story:
-    """What a report tells: titles by language (plain text), findings in short, contents, blocks in order, figures."""
+    """What a report tells: titles by language (plain text), banners (text by language), findings in short, contents,
+    blocks in order, figures.
+    """
 
     titles: dict[Language, str] = field(default_factory=dict)
+    banners: list[dict[str, str]] = field(default_factory=list)
     headlines: list[Markup] = field(default_factory=list)
     contents: list[Entry] = field(default_factory=list)
     blocks: list[Prose | Code] = field(default_factory=list)
@@ -74,12 +77,23 @@ def tell(notebook: Mapping[str, Any], cells: list[CellRecord]) -> Story:
         elif cell["cell_type"] == "code" and source.strip():
             code_cells += 1
             outputs = render_outputs(cell.get("outputs", []), story.figures)
+            for texts in _banners(cell):
+                if texts not in story.banners:
+                    story.banners.append(texts)
             story.headlines += [output for output in outputs if HEADLINE_CLASS in output]
             is_parameters = bool({"parameters", "injected-parameters"} & set(tags))
             story.blocks.append(
                 Code(code_cells, highlighted(source.strip("\n")), records.get(index), outputs, is_parameters)
             )
     return story
+
+
+def _banners(cell: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for output in cell.get("outputs", []):
+        texts = output.get("data", {}).get(BANNER_MIME)
+        if isinstance(texts, dict):
+            english = str(texts.get("en", ""))
+            yield {"en": english, "zh": str(texts.get("zh", english))}
 
 
 def _add_prose(story: Story, source: str, attachments: Mapping[str, Any], is_pair: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -14,9 +15,16 @@ INTERVAL = re.compile(r"[−\d][\d.,]* \[[−\d.,]+, [−\d.,]+\]")
 MARKS = {"\ue000": "<strong>", "\ue001": "</strong>", "\ue002": "<code>", "\ue003": "</code>"}
 
 
+class Term(str):
+    """A value that is a template itself: said in the language of the sentence that it fills."""
+
+    __slots__ = ()
+
+
 def _marked(template: str, language: Language, values: dict[str, Any]) -> str:
     text = re.sub(r"\*\*(.+?)\*\*", "\ue000\\1\ue001", say(template, language))
     text = re.sub(r"`(.+?)`", "\ue002\\1\ue003", text)
+    values = {name: say(str(value), language) if isinstance(value, Term) else value for name, value in values.items()}
     return text.format(**values) if values else text
 
 
@@ -39,9 +47,13 @@ def both(template: str, /, *, only_current: bool = False, **values: Any) -> Mark
     One text without a pair when the languages agree. `only_current` hides the other language where no stylesheet of
     ours can (JupyterLab); the exported page takes that mark off again.
     """
-    texts = {language: rich(template, language, **values) for language in LANGUAGES}
+    return paired({language: rich(template, language, **values) for language in LANGUAGES}, only_current=only_current)
+
+
+def paired(texts: Mapping[Language, Markup | str], *, only_current: bool = False) -> Markup:
+    """The same in both languages as a pair of spans, as `both` makes it; text that is no Markup is escaped."""
     if len(set(texts.values())) == 1:
-        return texts["en"]
+        return escape(texts["en"])
     shown = current_language()
     return Markup("").join(
         Markup('<span lang="{}"{}>{}</span>').format(

@@ -101,7 +101,7 @@ def test_items_stand_in_head_mid_and_tail_by_their_share_of_the_training_events(
     truth = pl.DataFrame({"item_id": ["4"]})
     table = item_groups(events, truth=truth).table
     # before item 2 stand 5 of 10 events, before item 3 nine of ten
-    assert groups_of(table, "popularity") == {"1": "head", "2": "mid", "3": "tail", "4": "new"}
+    assert groups_of(table, "popularity of the item") == {"1": "head", "2": "mid", "3": "tail", "4": "new"}
     assert groups_of(table, "known or new item")["4"] == "new"
 
 

@@ -1,0 +1,85 @@
+"""What a reader must know before any number: checks with their level, and the banner over a run that ignored one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from avrec_lib.data.facts import LEVELS, Fact
+from avrec_lib.report.display import BANNER_MIME, HEADLINE_CLASS, emit, filled
+from avrec_lib.report.words import both, paired, plain
+from avrec_lib.strings import LANGUAGES, say
+
+ICONS = {"red": "✗", "amber": "!", "info": "✓"}
+WORDS = {"red": "would mislead", "amber": "read with care", "info": "fine"}
+COLOURS = {"red": "#C62828", "amber": "#B07D00", "info": "#009E73"}  # by hand; the report has its own
+
+
+def show_checks(facts: Iterable[Fact], caption: str = "", *, headline: bool = False, **values: Any) -> None:
+    """Display checks as a table, worst first: level (icon, word and colour), name, and a sentence each.
+
+    What is fine stands behind a fold. `caption` is a template filled with `values`; with `headline` the checks that
+    are not fine stand at the top of the report too.
+    """
+    ordered = sorted(facts, key=lambda fact: LEVELS.index(fact.level))
+    fine = [fact for fact in ordered if fact.level == "info"]
+    serious = ordered[: len(ordered) - len(fine)]
+    counts: dict[str, Any] = {level: sum(fact.level == level for fact in ordered) for level in LEVELS} | {
+        "total": len(ordered)
+    }
+    template = "Checks: {red:,} would mislead, {amber:,} to be read with care, {info:,} fine."
+    spoken = [filled(template, counts), *map(_line, serious)]
+    html = Markup('<p class="avrec-summary">{}</p>{}').format(
+        both(template, only_current=True, **counts), _rows(serious)
+    )
+    if caption:
+        spoken.insert(0, filled(caption, values))
+        title = both(caption, only_current=True, **values)
+        html = Markup('<div class="avrec-caption avrec-above">{}</div>{}').format(title, html)
+    kind = f"avrec-checks {HEADLINE_CLASS}" if headline and serious else "avrec-checks"
+    emit({"text/html": Markup('<div class="{}">{}</div>').format(kind, html), "text/plain": "\n".join(spoken)})
+    if fine:
+        label = both("Checks that are fine: {count:,}", count=len(fine), only_current=True)
+        fold = Markup('<details class="avrec-fold"><summary>{}</summary><div class="avrec-checks">{}</div></details>')
+        emit({"text/html": fold.format(label, _rows(fine)), "text/plain": "\n".join(map(_line, fine))})
+
+
+def banner(template: str, /, **values: Any) -> None:
+    """Display a warning that nobody can miss: on top of the report, in the index of reports, and where it is called.
+
+    It is for what makes every number of a run doubtful: a check that would mislead, and somebody went on.
+    """
+    html = Markup(
+        '<div class="avrec-banner" style="border:2px solid #C62828;border-left-width:12px;padding:.5em 1em">'
+        "<strong>⚠ {}</strong></div>"
+    ).format(both(template, only_current=True, **values))
+    plainly = f"⚠ {filled(template, values)}"
+    texts = {language: plain(template, language, **values) for language in LANGUAGES}
+    emit({"text/html": html, "text/plain": plainly, BANNER_MIME: texts})
+
+
+def _rows(facts: Sequence[Fact]) -> Markup:
+    rows = Markup("\n").join(
+        Markup(
+            '<tr class="avrec-{level}"><th scope="row" style="text-align:left">'
+            '<span class="avrec-chip" style="white-space:nowrap;color:{colour}">{icon} {word}</span> '
+            '<span class="avrec-check">{name}</span></th><td style="text-align:left">{sentence}</td></tr>'
+        ).format(
+            level=fact.level, colour=COLOURS[fact.level], icon=ICONS[fact.level], name=_named(str(fact.name)),
+            word=both(WORDS[fact.level], only_current=True),
+            sentence=both(fact.template, only_current=True, **fact.words),
+        )
+        for fact in facts
+    )  # fmt: skip
+    return Markup('<table class="avrec-table"><tbody>\n{}\n</tbody></table>').format(rows) if facts else Markup("")
+
+
+def _named(check: str) -> Markup:
+    """The name of a check to read; its translation goes by the name as the code has it."""
+    return paired({language: say(check, language).replace("_", " ") for language in LANGUAGES}, only_current=True)
+
+
+def _line(fact: Fact) -> str:
+    return f"{ICONS[fact.level]} {say(WORDS[fact.level])} · {plain(fact.template, **fact.words)}"
