@@ -6,7 +6,7 @@ All intervals are percentile bootstraps over *users* (`bootstrap`), all tests fl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import polars as pl
@@ -103,8 +103,9 @@ def paired_difference(
 
 
 def pairwise_differences(
-    values: pl.DataFrame, *, correction: Correction = "holm", equivalence_zone: float = 0.01,
-    better: Mapping[str, Better] | None = None, resamples: int = 2000, permutations: int = 10_000, seed: int = 0,
+    values: pl.DataFrame, *, of: Collection[str] | None = None, correction: Correction = "holm",
+    equivalence_zone: float = 0.01, better: Mapping[str, Better] | None = None, resamples: int = 2000,
+    permutations: int = 10_000, seed: int = 0,
 ) -> pl.DataFrame:  # fmt: skip
     """Every pair of models of `values`, in their order of appearance: the later one (`model`) minus the earlier one
     (`baseline`), one row a metric and k, with PAIRED_COLUMNS.
@@ -113,14 +114,15 @@ def pairwise_differences(
     sign-flip test, `p_adjusted` its correction over the `comparisons` of this table: leave out of `values` what is not
     asked. `zone` is `equivalence_zone` (a share; 0: none) of the baseline's mean; `smallest_detectable` is found with
     80 % power at 5 % divided by the comparisons. `differing` counts users with any difference, `identical` says that
-    there are none. `better` maps metrics to "higher", "lower" or None; without an entry higher is better. Raises
-    UsageError for fewer than two models, none that share a query, or a zone that is no share.
+    there are none. `better` maps metrics to "higher", "lower" or None; without an entry higher is better. `of` asks
+    only for the pairs in which one of these models is. Raises UsageError for fewer than two models, none that share a
+    query, or a zone that is no share.
     """
     require_columns(["model"], values.columns, Values, "values")
     models = values["model"].unique(maintain_order=True).to_list()
     if len(models) < 2:
         raise UsageError("One model alone cannot be compared; bring at least two.")
-    table = _measured(values, models, equivalence_zone, resamples, permutations, seed)
+    table = _measured(values, models, equivalence_zone, resamples, permutations, seed, of)
     return with_verdicts(table, correction=correction, better=better).select("model", "baseline", *PAIRED_COLUMNS)
 
 
@@ -148,8 +150,9 @@ def with_verdicts(
 
 
 def _measured(
-    values: pl.DataFrame, models: list[str], equivalence_zone: float, resamples: int, permutations: int, seed: int
-) -> pl.DataFrame:
+    values: pl.DataFrame, models: list[str], equivalence_zone: float, resamples: int, permutations: int, seed: int,
+    of: Collection[str] | None = None,
+) -> pl.DataFrame:  # fmt: skip
     """Every row of every pair without what depends on the family."""
     if not 0 <= equivalence_zone < 1:
         raise UsageError(
@@ -157,6 +160,8 @@ def _measured(
         )
     grid = ValueGrid.of(values)
     pairs = grid.pairs(models)
+    if of is not None:
+        pairs = pairs.filter(pl.col("model").is_in(list(of)) | pl.col("baseline").is_in(list(of)))
     # In parts, so that many models on many users fit into memory; the same seed gives each part the same weights.
     parts = [
         _measured_pairs(grid, part, equivalence_zone, resamples, permutations, seed)

@@ -139,6 +139,15 @@ def all_lists(trials: Sequence[Trial]) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def known_and_new(values: pl.DataFrame, splits: Sequence[Split]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`values` of queries whose users are known, and of the others; where all are new, all stand in the first."""
+    known, new = (
+        values.join(all_queries(splits, known=side), on=["window", "query_id"], how="semi", maintain_order="left")
+        for side in (True, False)
+    )
+    return (new, known) if known.is_empty() else (known, new)
+
+
 def all_queries(splits: Sequence[Split], *, known: bool = True) -> pl.DataFrame:
     """Columns window and query_id of the queries whose users training knows, or of the others: joins to values."""
     return pl.concat(

@@ -260,3 +260,10 @@ def test_a_missing_column_and_no_resamples_are_refused_with_their_names() -> Non
             ask(table.drop("window"))
         with pytest.raises(UsageError, match="but one of them is 0"):
             ask(table, resamples=0)
+
+
+def test_only_the_pairs_that_are_asked_for_are_compared():
+    values = pl.concat(values_of(name, [0.1 * n for n in range(40)]) for name in "abc")
+    table = pairwise_differences(values, of=["c"])
+    assert table.select("model", "baseline").rows() == [("c", "a"), ("c", "b")]
+    assert table["comparisons"].unique().to_list() == [2]
