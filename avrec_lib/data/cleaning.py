@@ -103,22 +103,26 @@ def clean_events(events: pl.LazyFrame, options: Cleaning, items: pl.LazyFrame | 
     rules = {name: rule for name, rule in FINDERS.items() if options.is_on(name)}
     rows = {name: pl.Series(dtype=pl.get_index_type()) for name in rules}
     who = {name: pl.Series(dtype=pl.String) for name in rules}
-    # Only changed values can give an earlier rule more to find: two rows may have become equal.
-    again = bool(rules)
-    while again:
-        again = False
-        for name, rule in rules.items():
-            found = rule.find(current, options, items).collect(engine="streaming")
+    todo = list(rules)
+    while todo:
+        changed = False
+        for name in todo:
+            found = rules[name].find(current, options, items).collect(engine="streaming")
             if found.is_empty():
                 continue
             concerned = current.join(found.lazy(), on=ROW, how="semi").select(pl.col("user_id").unique())
             who[name] = pl.concat([who[name], concerned.collect(engine="streaming")["user_id"]]).unique()
             rows[name] = pl.concat([rows[name], found[ROW]]).unique()
             current = _without(current, found) if found.width == 1 else _with_new_values(current, found)
-            again |= found.width > 1
+            changed |= found.width > 1
+        todo = [name for name in rules if name in AFTER_A_CHANGE] if changed else []
     left, users_left = _size(current) if any(found.len() for found in rows.values()) else (total, users)
     steps = [_step(name, options, rows[name].len(), total, who[name].len()) for name in rules]
     return Cleaned(current.drop(ROW), CleaningReport(total, users, left, users_left, steps))
+
+
+AFTER_A_CHANGE = ("exact_duplicates", "constant_raters", "long_watches")
+"""What may find more once values have changed: rows have become equal, and without them shares and quantiles move."""
 
 
 def clean_dataset(dataset: Dataset, options: Cleaning) -> CleanedDataset:
