@@ -113,8 +113,9 @@ def split_windows(
     - `auto`: `global_time` where the log has times, else `random`; `protocol["method"]` says which.
     - `global_time`: train strictly before one moment, test the last `test_share` of the choices.
     - `rolling_time`: the same in `windows` steps; each trains on all before its cut and is tested up to the next.
-    - `leave_last_out`: each user's last choice is the test. Trains on what happens later to others. Events at the same
-      time are put in order by `tie_rule` (`data.split_ties`); `random` makes `tie_orders` splits.
+    - `leave_last_out`: each user's last choice is the test. Trains on what others do later. Events at the same time
+      are put in order by `tie_rule` (`data.split_ties`); `random` makes `tie_orders` splits. Where the last choice is
+      of an item the user already had, `exclude_seen` leaves the user out and counts it.
     - `random`: each user-item pair is test with probability `test_share`. Leaks the future; needs no times.
     - `user_holdout`: `test_share` of the users leave the training; 80 % of their choices are their history.
     - `cold_item`, `cold_user`: ask for items, or users, that training has not met.
@@ -200,17 +201,17 @@ def _check(method: str, *, test_share: float, tie_rule: str, **whole_numbers: in
 
 
 def _met(dataset: Dataset, min_value: float | None) -> pl.DataFrame:
-    """All events with an item that are no mere impressions, numbered by `row`; `chosen` marks the choices."""
+    """All events with an item that are no mere impressions; `chosen` marks the choices."""
     was_shown_only = pl.col("event").cast(pl.String) == Event.IMPRESSION.value
     met = dataset.events.filter(pl.col("item_id").is_not_null(), ~was_shown_only)
-    rows = met.with_columns(chosen=is_choice(min_value)).collect(engine="streaming").with_row_index("row")
+    rows = met.with_columns(chosen=is_choice(min_value)).collect(engine="streaming")
     if not rows["chosen"].any():
         raise DataError("No event is left to split.", hint="Lower min_value, or look at `avrec data describe`.")
     return rows
 
 
 def _assemble(parts: Parts, protocol: dict[str, Any]) -> Split:
-    train, test = (side.drop("chosen", "row") for side in (parts.train, parts.test))
+    train, test = (side.drop("chosen") for side in (parts.train, parts.test))
     if train.is_empty() or test.is_empty():
         side = "train" if train.is_empty() else "test"
         raise DataError(

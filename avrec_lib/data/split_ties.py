@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from avrec_lib.data.dataset import row_hash
 from avrec_lib.data.split_rows import codes
 
 TieRule = Literal["file_order", "item_id", "item_id_descending", "random"]
@@ -16,26 +15,26 @@ WHOLE_NUMBER = r"^-?\d{1,18}$"
 
 
 def in_user_order(rows: pl.DataFrame, tie_rule: TieRule, seed: int = 0, order: int = 0) -> pl.DataFrame:
-    """Columns row, user_id, item_id, timestamp, chosen of `rows`: user by user, oldest first, ties by `tie_rule`.
+    """Columns user_id, item_id, timestamp, chosen of `rows`: user by user, oldest first, ties by `tie_rule`.
 
-    `file_order` keeps their order in the table. `item_id` puts the lower id first, `item_id_descending` the higher:
+    What a user chose of one item at one time (a play and a like) is one row: nobody can say which of it came last.
+    `file_order` keeps the order in the table. `item_id` puts the lower id first, `item_id_descending` the higher:
     ids that are all whole numbers compare as numbers (9 before 10), else as text. `random` draws an order anew for
     each `seed` and `order`. All but `file_order` give the same whatever the order of the rows.
     """
     # Sorting numbers and then picking takes half the time of sorting by text.
-    keys = rows.select("timestamp", user=codes(rows["user_id"])).with_row_index("place")
-    by = ["user", "timestamp"]
-    if tie_rule != "file_order":
-        item = codes(rows["item_id"], _in_order(rows["item_id"].unique())).cast(pl.Int64)
-        content = rows.select(row_hash([name for name in rows.columns if name != "row"])).to_series()
-        keys = keys.with_columns(item=-item if tie_rule == "item_id_descending" else item, content=content)
-        keys = keys.sort(*by, "item", "content", "place")
-        if tie_rule == "random":
-            keys = keys.with_columns(lot=pl.Series(np.random.default_rng([seed, order]).random(keys.height)))
-            keys = keys.sort(*by, "lot")
+    item = codes(rows["item_id"], _in_order(rows["item_id"].unique())).cast(pl.Int64)
+    keys = rows.select("timestamp", "chosen", user=codes(rows["user_id"]), item=item).with_row_index("place")
+    keys = keys.unique(["user", "timestamp", "item", "chosen"], keep="first", maintain_order=True)
+    if tie_rule == "file_order":
+        keys = keys.sort("user", "timestamp", "place")
     else:
-        keys = keys.sort(*by, "place")
-    return rows.select("row", "user_id", "item_id", "timestamp", "chosen")[keys["place"]]
+        by_item = -pl.col("item") if tie_rule == "item_id_descending" else pl.col("item")
+        keys = keys.sort("user", "timestamp", by_item, "chosen")
+    if tie_rule == "random":
+        lots = np.random.default_rng([seed, order]).random(keys.height)
+        keys = keys.sort("user", "timestamp", pl.Series(lots))
+    return rows.select("user_id", "item_id", "timestamp", "chosen")[keys["place"]]
 
 
 def _in_order(ids: pl.Series) -> pl.Series:

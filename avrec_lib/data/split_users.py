@@ -10,6 +10,7 @@ from avrec_lib.data.split_rows import PAIR, Parts
 from avrec_lib.data.split_ties import TieRule, in_user_order
 from avrec_lib.errors import DataError
 
+MOMENT = [*PAIR, "timestamp"]
 COUNT = pl.len().cast(pl.Int64)  # of the rows of a group, as a number that may go below 0
 
 
@@ -19,8 +20,8 @@ def leave_last_out(rows: pl.DataFrame, tie_rule: TieRule, seed: int, order: int 
     What other users do later is in the training rows: the price of this split, which `future_share` counts.
     """
     known, hidden, asked = _last_choices(in_user_order(rows, tie_rule, seed, order), pl.lit(1))
-    is_hidden = pl.col("row").is_in(hidden["row"].implode())
-    return Parts(rows.filter("chosen", ~is_hidden), rows.filter(is_hidden), known, asked=asked)
+    train, test = _apart(rows.filter("chosen"), hidden, MOMENT)
+    return Parts(train, test, known, asked=asked)
 
 
 def user_holdout(rows: pl.DataFrame, test_share: float, tie_rule: TieRule, seed: int, timed: bool) -> Parts:
@@ -34,12 +35,18 @@ def user_holdout(rows: pl.DataFrame, test_share: float, tie_rule: TieRule, seed:
     hidden_count = COUNT - (4 * COUNT + 4) // 5  # told is the whole number at or above 80 %
     if timed:
         known, hidden, asked = _last_choices(in_user_order(own, tie_rule, seed), hidden_count)
-        return Parts(train, own.filter(pl.col("row").is_in(hidden["row"].implode())), known, asked=asked)
+        return Parts(train, _apart(own.filter("chosen"), hidden, MOMENT)[1], known, asked=asked)
     pairs = own.filter("chosen").select(*PAIR, "timestamp", "chosen").unique(PAIR).sort(PAIR)
     lots = pl.Series(np.random.default_rng([seed, 1]).random(pairs.height))
     _, hidden, asked = _last_choices(pairs.sort("user_id", lots), hidden_count)
-    known, test = (own.join(hidden, on=PAIR, how=how, maintain_order="left") for how in ("anti", "semi"))
+    known, test = _apart(own, hidden, PAIR)
     return Parts(train, test.filter("chosen"), known, asked=asked.with_columns(tied=False))
+
+
+def _apart(rows: pl.DataFrame, hidden: pl.DataFrame, on: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows that match none of `hidden`, and those that do."""
+    stay, leave = (rows.join(hidden, on=on, how=how, maintain_order="left") for how in ("anti", "semi"))
+    return stay, leave
 
 
 def _last_choices(ordered: pl.DataFrame, hidden: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
