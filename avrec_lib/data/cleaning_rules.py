@@ -97,6 +97,7 @@ def _with_duration(events: pl.LazyFrame, items: pl.LazyFrame | None) -> pl.LazyF
     if items is None:
         return events.with_columns(duration=pl.lit(None, dtype=pl.Float64))
     known = items.filter(pl.col("duration_seconds") > 0).select("item_id", duration="duration_seconds")
+    known = known.unique("item_id", keep="first", maintain_order=True)  # a second row of an item must not make rows
     return events.join(known, on="item_id", how="left")
 
 

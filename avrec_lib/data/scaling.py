@@ -106,8 +106,8 @@ def fit_scaling(
         )
     durations = pl.DataFrame(schema={"item_id": pl.String, "spread": pl.Float64})
     if method == "duration_share" and items is not None:
-        known = items.lazy().filter(pl.col("duration_seconds") > 0)
-        durations = known.select("item_id", spread="duration_seconds").collect()
+        known = items.lazy().filter(pl.col("duration_seconds") > 0).select("item_id", spread="duration_seconds")
+        durations = known.unique("item_id", keep="first", maintain_order=True).collect()
     return Scaling(column, method, offset, spread, users, durations, numbers["len"])
 
 

@@ -147,6 +147,12 @@ def test_known_durations_do_not_enter_the_quantile():
     assert kept(cleaned)["watch_seconds"].to_list() == [400.0] * 50 + [5.0, 7.0]  # "higher" of 5 and 7
 
 
+def test_a_second_row_of_an_item_makes_no_second_event():
+    rows = log(act("ann", "long", 0, watch_seconds=501.0), act("ann", "long", 60, watch_seconds=0.1))
+    cleaned = clean_events(rows, Cleaning.standard(), pl.concat([ITEMS, ITEMS]))
+    assert kept(cleaned)["watch_seconds"].to_list() == [500.0]
+
+
 def test_without_a_quantile_only_known_durations_are_capped():
     rows = [act("ann", "long", 0, watch_seconds=501.0), act("ann", "x", 1, watch_seconds=1e9)]
     cleaned = clean_events(log(*rows), only("long_watches", watch_quantile=None), ITEMS)
