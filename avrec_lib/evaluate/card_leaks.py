@@ -66,14 +66,17 @@ def duplicates_across(splits: Sequence[Split], events: pl.LazyFrame | None) -> F
     Counted are the copies, outside training, of a training row of the user who is asked. Amber from the first, red
     from 1 % of the test events.
     """
-    tested = sum(split.protocol.get("test_events", split.truth.height) for split in splits)
+    name = "duplicates_across_the_split"
     if events is None:
         return Fact(
-            "duplicates_across_the_split", 0, None, "info",
+            name, 0, None, "info",
             "Whether copies of one row stand on both sides of the split cannot be told without the whole log.",
             {"reading": "–"},
         )  # fmt: skip
-    copies = sum(_copies_left_out(split, events) for split in splits)
+    columns = [column for column in events.collect_schema().names() if column in splits[0].train.columns]
+    repeated = _numbered(events, columns).filter(pl.col("row").is_duplicated()).collect(engine="streaming")
+    copies = sum(_copies_left_out(split, repeated, columns) for split in splits) if repeated.height else 0
+    tested = sum(split.protocol.get("test_events", split.truth.height) for split in splits)
     share = share_of(copies, tested)
     if not copies:
         template = "No row stands on one side of the split with its exact copy on the other."
@@ -82,22 +85,22 @@ def duplicates_across(splits: Sequence[Split], events: pl.LazyFrame | None) -> F
             "Rows whose exact copy stands in training and that are not trained on themselves: {value}, against "
             "{tested} test events. A model is asked what it was told. Remove duplicates first: cleaning=standard."
         )
-    return Fact(
-        "duplicates_across_the_split", copies, share, level_of(share, 1e-12, 0.01), template, {"tested": f"{tested:,}"}
-    )
+    return Fact(name, copies, share, level_of(share, 1e-12, 0.01), template, {"tested": f"{tested:,}"})
 
 
-def _copies_left_out(split: Split, events: pl.LazyFrame) -> int:
-    columns = [name for name in events.collect_schema().names() if name in split.train.columns]
-    as_text = [pl.col("event").cast(pl.String)] if "event" in columns else []
-    log = events.select(columns).with_columns(as_text).filter(pl.col("item_id").is_not_null())
-    several = log.group_by(columns).len("rows").filter(pl.col("rows") > 1)
-    own = split.train.lazy().select(columns).with_columns(as_text)
-    trained = (
-        own.join(split.queries.lazy().select("user_id"), on="user_id", how="semi").group_by(columns).len("trained")
-    )
-    both = several.join(trained, on=columns, how="inner", nulls_equal=True)
-    return int(both.select((pl.col("rows") - pl.col("trained")).clip(0).sum()).collect(engine="streaming").item())
+def _numbered(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
+    """Columns user_id and row: a number that is the same for rows equal in all of `columns`."""
+    whole = rows.select(columns).filter(pl.col("item_id").is_not_null())
+    if "event" in columns:
+        whole = whole.with_columns(pl.col("event").cast(pl.String))
+    return whole.select("user_id", row=pl.struct(columns).hash())
+
+
+def _copies_left_out(split: Split, repeated: pl.DataFrame, columns: Sequence[str]) -> int:
+    own = repeated.join(split.queries, on="user_id", how="semi").group_by("row").len("rows")
+    trained = _numbered(split.train.lazy(), columns).join(own.lazy(), on="row", how="semi").group_by("row").len("kept")
+    both = own.join(trained.collect(engine="streaming"), on="row")
+    return int(both.select((pl.col("rows").cast(pl.Int64) - pl.col("kept")).clip(0).sum()).item())
 
 
 def dropped_as_seen(splits: Sequence[Split], repeats: Fact | None) -> Fact:

@@ -25,6 +25,11 @@ def needs_order(splits: Sequence[Split]) -> bool:
     )
 
 
+def is_drawn(splits: Sequence[Split]) -> bool:
+    """Whether the order of tied events was drawn at random."""
+    return splits[0].protocol.get("tie_rule") == "random"
+
+
 def tied_queries(splits: Sequence[Split]) -> tuple[int | None, float | None]:
     """Queries of all windows whose test the tie rule chose, and their share; None where the splits do not say."""
     if not needs_order(splits):
@@ -79,7 +84,7 @@ def ties_in_time(splits: Sequence[Split], choices: pl.LazyFrame) -> Fact:
             "and does not say for how many queries the tie rule {rule} chose it.",
             words,
         )  # fmt: skip
-    drawn = words["rule"] == "random"
+    drawn = is_drawn(splits)
     level = level_of(share, TIED_AMBER, 2.0 if drawn else TIED_RED)
     if drawn and len(splits) > 1:
         template = (
@@ -107,11 +112,12 @@ def ties_in_time(splits: Sequence[Split], choices: pl.LazyFrame) -> Fact:
     return Fact("ties_in_time", tied, share, level, template, words)
 
 
-def tie_swing(measured: Mapping[str, float | None]) -> Fact:
+def tie_swing(measured: Mapping[str, float | None], drawn: bool = False) -> Fact:
     """How far one result moves over tie rules: greatest over least of the values `measured` under each rule.
 
-    Amber from a factor of 1.1, red from 1.5. Values that are undefined are left out; without two values above 0 there
-    is no ratio, except that a result of 0 under one rule and not under another is red.
+    Amber from a factor of 1.1, red from 1.5; `drawn` says that the split itself draws the order at random, where no
+    rule's artefact is in its numbers: amber at most. Undefined values are left out. A result of 0 under one rule and
+    not under another is red; of fewer than two values, or of none above 0, nothing is said.
     """
     known = {rule: value for rule, value in measured.items() if value is not None and math.isfinite(value)}
     least, most = (min(known, key=known.__getitem__), max(known, key=known.__getitem__)) if known else ("", "")
@@ -128,6 +134,8 @@ def tie_swing(measured: Mapping[str, float | None]) -> Fact:
         "reading": f"{factor}×", "factor": factor, "least_rule": least, "most_rule": most,
         "least": f"{known[least]:.3f}", "most": f"{known[most]:.3f}",
     }  # fmt: skip
+    if drawn and level != "info":
+        return Fact("swing_over_tie_rules", len(known), None, "amber", SWING_OF_DRAWN, words)
     return Fact("swing_over_tie_rules", len(known), None, level, SWING[level], words)
 
 
@@ -139,6 +147,13 @@ SWING: dict[Level, str] = {
     "factor of {factor}: how ties are sorted moves it further than most models differ. Use tie_rule=random, or "
     "split=global_time.",
 }
+
+
+SWING_OF_DRAWN = (
+    "Over {value} tie rules the same model measures from {least} ({least_rule}) to {most} ({most_rule}), a factor of "
+    "{factor}. This split draws the order at random, so no rule is in its numbers: compare them with none measured "
+    "under another tie rule."
+)
 
 
 def swing_not_measured(splits: Sequence[Split]) -> Fact:

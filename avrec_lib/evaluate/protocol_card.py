@@ -18,7 +18,14 @@ from avrec_lib.data.split import Split
 from avrec_lib.errors import ProtocolError, UsageError
 from avrec_lib.evaluate.card_drift import popularity_drift
 from avrec_lib.evaluate.card_leaks import dropped_as_seen, duplicates_across, facts_of_the_log, future_leak
-from avrec_lib.evaluate.card_order import id_order_in_ties, needs_order, swing_not_measured, tie_swing, ties_in_time
+from avrec_lib.evaluate.card_order import (
+    id_order_in_ties,
+    is_drawn,
+    needs_order,
+    swing_not_measured,
+    tie_swing,
+    ties_in_time,
+)
 from avrec_lib.evaluate.card_population import known_users, new_items, population
 from avrec_lib.evaluate.card_scores import score_ties
 from avrec_lib.evaluate.card_shuffled import shuffled_times
@@ -126,7 +133,7 @@ def protocol_card(
     checks = {fact.name: fact for fact in check_events(log)}
     choices = log.filter(is_choice(splits[0].protocol.get("min_value")))
     if rerun is not None and splits_by_tie_rule is not None:
-        swing = tie_swing({rule: rerun(made) for rule, made in splits_by_tie_rule.items()})
+        swing = tie_swing({rule: rerun(made) for rule, made in splits_by_tie_rule.items()}, is_drawn(splits))
     else:
         swing = swing_not_measured(splits)
     return ProtocolCard(

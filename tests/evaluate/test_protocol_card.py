@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+from card_logs import people, shuffled, split_of, table
+from sample_files import shared
+from small_logs import FakeDataset, untimed
+
+from avrec_lib.data.facts import Fact
+from avrec_lib.data.opening import open_dataset
+from avrec_lib.data.split import split_windows
+from avrec_lib.errors import ProtocolError, UsageError
+from avrec_lib.evaluate.protocol_card import ProtocolCard, protocol_card, reading
+from avrec_lib.imports.importers import import_log
+
+PEOPLE = people()
+
+
+def lines(card: ProtocolCard) -> dict[str, Fact]:
+    return {fact.name: fact for fact in card.facts}
+
+
+def line(name: str, *splits, **options) -> Fact:
+    return lines(protocol_card(splits, **options))[name]
+
+
+def levels(*levels_of: str) -> ProtocolCard:
+    facts = (Fact(f"check_{place}", place, None, level, "A sentence.") for place, level in enumerate(levels_of))  # type: ignore[arg-type]
+    return ProtocolCard(tuple(facts))
+
+
+def test_a_card_is_as_bad_as_its_worst_line():
+    assert [levels(*given).level for given in (("info", "amber"), ("info",), ("amber", "red", "info"), ())] == [
+        "amber", "info", "red", "info",
+    ]  # fmt: skip
+
+
+def test_red_stops_unless_it_is_accepted_and_amber_never_does():
+    levels("amber", "info").stop()
+    levels("red").stop(accept_red=True)
+    with pytest.raises(ProtocolError):
+        levels("info", "red").stop()
+
+
+def test_the_error_names_each_red_line_and_the_way_out_in_both_languages():
+    split = split_of(PEOPLE, [("u1", "i1")], method="leave_last_out", tied_queries=1, future_share=0.41, train_events=1)
+    with pytest.raises(ProtocolError) as caught:
+        protocol_card([split]).stop()
+    english, chinese = caught.value.text("en"), caught.value.text("zh")
+    assert "41.0 % of the training events are later" in english
+    assert "ties in time: " in english and "accept_red=true" in english and "split=global_time" in english
+    assert "41.0 % 的训练事件晚于测试事件" in chinese and "accept_red=true" in chinese
+    assert caught.value.exit_code == 1
+
+
+def test_the_table_has_a_row_a_line_worst_first_in_either_language():
+    card = protocol_card([split_of(PEOPLE, [("u1", "i1")], method="random", future_share=0.5)])
+    english, chinese = card.table("en"), card.table("zh")
+    assert english.columns == ["level", "check", "value", "reason"]
+    assert english.height == len(card.facts) == chinese.height
+    assert english.row(0)[:3] == ("red", "training later than test", "50.0 %")
+    assert (chinese["level"][0], chinese["level"][-1]) == ("红", "绿")
+    assert not english["reason"].str.contains("[{}]").any() and not chinese["reason"].str.contains("[{}]").any()
+
+
+def test_the_summary_counts_the_lines_of_the_worst_level():
+    summary = levels("amber", "info", "amber").summary
+    assert (summary.value, summary.level) == (2, "amber")
+    assert summary.explanation("en").startswith("The protocol card is amber: 2 of its 3 lines")
+
+
+def test_every_check_has_a_chinese_name():
+    split = split_of(PEOPLE, [("u1", "i1")], k_core=5, min_value=3.0, graded=True, events_without_time=9)
+    card = protocol_card([split], sampled_negatives=100)
+    assert [name for name in card.table("zh")["check"] if name.isascii()] == []
+
+
+def test_a_clean_split_by_time_over_people_in_sessions_has_no_red_line():
+    data = FakeDataset(PEOPLE)
+    card = protocol_card(split_windows(data, "global_time"), events=data.events)
+    assert card.level != "red"
+    assert lines(card)["pauses_of_users"].level == lines(card)["order_within_users"].level == "info"
+    assert lines(card)["training_later_than_test"].share == 0
+
+
+def test_a_copy_with_shuffled_times_turns_the_card_red_and_says_why():
+    data = FakeDataset(shuffled(PEOPLE, seed=1))
+    card = protocol_card(split_windows(data, "global_time"), events=data.events)
+    with pytest.raises(ProtocolError, match="The times look shuffled: the pauses"):
+        card.stop()
+
+
+def test_order_shuffled_within_users_is_red_where_the_split_asks_for_order_and_amber_elsewhere():
+    data = FakeDataset(shuffled(PEOPLE, seed=1, within_users=True))
+    found = {
+        method: lines(protocol_card(split_windows(data, method), events=data.events))["order_within_users"].level  # type: ignore[arg-type]
+        for method in ("global_time", "leave_last_out", "user_holdout")
+    }
+    assert found == {"global_time": "amber", "leave_last_out": "red", "user_holdout": "red"}
+
+
+@pytest.mark.parametrize(
+    ("share", "level"),
+    [(0.0, "info"), (0.005, "info"), (0.01, "amber"), (0.333, "amber"), (0.41, "red"), (None, "amber")],
+)
+def test_the_future_in_training_has_its_bounds(share: float | None, level: str):
+    assert (
+        line("training_later_than_test", split_of(PEOPLE, [("u1", "i1")], method="random", future_share=share)).level
+        == level
+    )
+
+
+def test_of_several_windows_the_leak_is_that_of_the_worst():
+    splits = [
+        split_of(PEOPLE, [("u1", "i1")], method="leave_last_out", future_share=share) for share in (0.0, 0.4, 0.1)
+    ]
+    assert line("training_later_than_test", *splits).share == 0.4
+
+
+def test_known_and_new_users_are_counted_over_the_windows():
+    # Two windows: u1 and u2 are known from training, stranger is not.
+    splits = [split_of(PEOPLE, truth, test_events_of_unseen_users=1)
+              for truth in ([("u1", "a"), ("stranger", "b")], [("u1", "c"), ("u2", "d")])]  # fmt: skip
+    fact = line("users_with_history", *splits)
+    assert (fact.value, fact.share, fact.level) == (3, 3 / 4, "amber")
+    assert "Only 2 users of the test have a history (3 of 4 queries)" in fact.explanation("en")
+
+
+def test_a_test_of_mostly_new_users_is_amber_and_enough_known_ones_are_green():
+    truth = [(f"u{number}", "a") for number in range(30)]
+    of_few, of_most = (line("users_with_history", split_of(PEOPLE, truth, test_events_of_unseen_users=cold)).level
+                       for cold in (15, 16))  # fmt: skip
+    assert (of_few, of_most) == ("info", "amber")
+    cold_by_design = split_of(PEOPLE, [("stranger", "a")], method="cold_user", test_events_of_unseen_users=1)
+    assert line("users_with_history", cold_by_design).level == "info"
+
+
+def test_answers_that_were_dropped_turn_amber_and_red():
+    def found(dropped: int, **options) -> Fact:
+        return line("answers_dropped_as_seen", split_of(PEOPLE, [("u1", "a")], test_pairs=100,
+                                                        repeats_dropped_from_truth=dropped, **options))  # fmt: skip
+
+    assert [found(dropped).level for dropped in (0, 19, 20, 49, 50)] == ["info", "info", "amber", "amber", "red"]
+    assert "Use exclude_seen=false" in found(60).explanation("en")
+    assert "nothing was dropped" in found(0, exclude_seen=False).explanation("en")
+
+
+def test_a_copy_of_a_test_row_in_training_is_found():
+    # The log holds (ann, x) twice; one of them is trained on, the other asked for.
+    log = table(["ann", "ann", "ann", "bob", "bob"], ["w", "x", "x", "x", "y"], [0, 60, 60, 5, 9])
+    truth = [("ann", "x"), ("bob", "y")]
+    fact = line("duplicates_across_the_split", split_of(log[[0, 1, 3]], truth), events=log.lazy())
+    assert (fact.value, fact.share, fact.level) == (1, 1 / 2, "red")
+    unique = log[[0, 1, 3, 4]]
+    assert line("duplicates_across_the_split", split_of(log[[0, 3]], truth), events=unique.lazy()).value == 0
+
+
+def test_copies_on_one_side_of_the_split_are_not_across():
+    log = table(["ann"] * 4, ["x", "x", "y", "z"], [0, 0, 60, 120])
+    data = FakeDataset(log)
+    splits = split_windows(data, "leave_last_out")
+    assert line("duplicates_across_the_split", *splits, events=data.events).value == 0
+    assert line("duplicates_across_the_split", split_of(log[2:], [("ann", "x")]), events=data.events).value == 0
+
+
+def test_popularity_that_moved_is_amber_and_popularity_that_stayed_is_green():
+    train = table([f"u{n}" for n in range(2000)], [f"i{n // 2 % (20 if n % 2 else 200)}" for n in range(2000)],
+                  list(range(2000)))  # fmt: skip
+    same = list(zip(train["user_id"], train["item_id"], strict=True))
+    moved = [(user, f"i{(int(item[1:]) + 100) % 200}") for user, item in same]
+    stayed, drifted = (line("popularity_drift", split_of(train, truth)) for truth in (same, moved))
+    assert (stayed.level, drifted.level) == ("info", "amber")
+    assert stayed.value > 15 and drifted.value < 5  # of the 20 most chosen of 200 items
+
+
+def test_what_was_narrowed_is_named_and_nothing_else():
+    plain = lines(protocol_card([split_of(PEOPLE, [("u1", "i1")])]))
+    assert not {"k_core", "min_value", "graded_answers", "candidates", "sampled_negatives"} & set(plain)
+    narrowed = split_of(PEOPLE, [("u1", "i1")], k_core=5, min_value=4.0, graded=True)
+    narrowed = replace(narrowed, candidates=pl.Series(["i1", "i2"]))
+    found = lines(protocol_card([narrowed], sampled_negatives=100))
+    assert [(name, found[name].level, reading(found[name])) for name in (
+        "k_core", "min_value", "graded_answers", "candidates", "sampled_negatives")] == [
+        ("k_core", "amber", "5"), ("min_value", "info", "≥ 4"), ("graded_answers", "info", "✓"),
+        ("candidates", "info", "2"), ("sampled_negatives", "red", "100"),
+    ]  # fmt: skip
+
+
+def test_few_users_asked_of_many_is_amber():
+    few, many = (line("users_asked", split_of(PEOPLE, [("u1", "i1")], users=users)) for users in (10, 9))
+    assert (few.level, few.share, many.level) == ("amber", 0.1, "info")
+
+
+def test_scores_that_are_all_equal_are_red_and_missing_ones_are_not_known():
+    def ranked(*scores: float | None) -> pl.DataFrame:
+        return pl.DataFrame({"query_id": "q", "rank": range(1, len(scores) + 1), "score": scores},
+                            schema_overrides={"score": pl.Float64})  # fmt: skip
+
+    given = {"flat": ranked(1, 1, 1), "half": ranked(3, 2, 2), "fine": ranked(3, 2, 1), "mute": ranked(None, None),
+             "bare": ranked(1, 2).drop("score"), "empty": ranked()}  # fmt: skip
+    facts = [fact for fact in protocol_card([split_of(PEOPLE, [("u1", "i1")])], ranked=given).facts
+             if fact.name == "equal_scores"]  # fmt: skip
+    assert [(fact.level, fact.values["models"], fact.share) for fact in facts] == [
+        ("red", "flat", 1.0), ("amber", "half", 1 / 2), ("info", "mute, bare, empty", None), ("info", "fine", 0.0),
+    ]  # fmt: skip
+
+
+def test_only_the_first_k_ranks_are_read_for_equal_scores():
+    ranked = pl.DataFrame({"query_id": "q", "rank": [1, 2, 3, 4], "score": [4.0, 3.0, 1.0, 1.0]})
+    split = split_of(PEOPLE, [("u1", "i1")])
+    assert [line("equal_scores", split, ranked={"model": ranked}, k=k).share for k in (3, 4)] == [0, 1 / 3]
+
+
+def test_a_log_without_times_says_what_cannot_be_known_and_is_not_stopped():
+    data = untimed([(f"u{number % 40}", f"i{number // 40}") for number in range(2000)])
+    for method in ("random", "user_holdout"):
+        card = protocol_card(split_windows(data, method), events=data.events)  # type: ignore[arg-type]
+        found = lines(card)
+        assert "this log has no times" in found["training_later_than_test"].explanation("en")
+        assert found["training_later_than_test"].level == "amber"
+        assert {found[name].level for name in ("ties_in_time", "pauses_of_users", "order_within_users")} == {"info"}
+        assert not [fact.name for fact in card.at("red")]
+
+
+def test_an_empty_split_and_a_bare_log_break_nothing():
+    empty = split_of(PEOPLE.clear(), [])
+    bare = PEOPLE.lazy().select("user_id", "item_id")
+    for events in (None, PEOPLE.clear().lazy(), bare, bare.head(0)):
+        assert protocol_card([empty], events=events).table("en").height > 10
+
+
+def test_a_card_needs_a_split_and_both_halves_of_the_swing():
+    with pytest.raises(UsageError, match="none was given"):
+        protocol_card([])
+    with pytest.raises(UsageError, match="splits_by_tie_rule"):
+        protocol_card([split_of(PEOPLE, [("u1", "i1")])], rerun=lambda _: 1.0)
+
+
+def test_the_red_of_the_row_checks_for_ties_does_not_stop_a_split_by_time():
+    tied = PEOPLE.with_columns(pl.col("timestamp").dt.truncate("10m"))
+    data = FakeDataset(tied)
+    card = protocol_card(split_windows(data, "global_time"), events=data.events)
+    assert lines(card)["ties_in_time"].share > 0.5 and lines(card)["ties_in_time"].level == "info"
+    card.stop()
+
+
+def test_the_same_card_comes_of_the_same_rows_in_another_order():
+    data, again = FakeDataset(PEOPLE), FakeDataset(PEOPLE.sample(fraction=1, shuffle=True, seed=5))
+    cards = [protocol_card(split_windows(log, "global_time"), events=log.events) for log in (data, again)]
+    differing = [one.name for one, other in zip(*(card.facts for card in cards), strict=True) if one != other]
+    assert differing in ([], ["item_id_order_in_ties"])
+
+
+def test_every_fact_can_be_written_as_json():
+    card = protocol_card([split_of(PEOPLE, [("u1", "i1")])])
+    assert all(json.dumps(dict(fact.words)) for fact in card.facts)
+
+
+def test_movielens_100k_turns_red_by_leave_last_out_and_not_by_time(workbench: Path):
+    data = open_dataset("movielens-100k")
+    by_time, by_user = (protocol_card(split_windows(data, method), events=data.events)
+                        for method in ("global_time", "leave_last_out"))  # fmt: skip
+    assert (by_time.level, by_user.level) == ("amber", "red")
+    assert [reading(lines(by_user)[name]) for name in ("training_later_than_test", "ties_in_time")] == [
+        "41.3 %",
+        "44.0 %",
+    ]
+    assert lines(by_time)["users_with_history"].value == 109
+    assert {lines(by_time)[name].level for name in ("pauses_of_users", "order_within_users")} == {"info"}
+
+
+def test_lastfm_without_times_is_read_with_care(home: Path):
+    data = import_log(shared("lastfm-2k") / "user_artists.dat").dataset
+    for method in ("random", "user_holdout"):
+        assert protocol_card(split_windows(data, method), events=data.events).level == "amber"  # type: ignore[arg-type]
