@@ -6,13 +6,13 @@ of *others* training may hold is the method's affair, and `future_share` in the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import polars as pl
 
-from avrec_lib.data.dataset import Dataset, fingerprint
+from avrec_lib.data.dataset import Dataset, combine, fingerprint
 from avrec_lib.data.k_core import k_core as core_of
 from avrec_lib.data.split_cold import cold_item, cold_user
 from avrec_lib.data.split_random import random_pairs
@@ -21,9 +21,9 @@ from avrec_lib.data.split_ties import TieRule
 from avrec_lib.data.split_time import by_time
 from avrec_lib.data.split_users import leave_last_out, user_holdout
 from avrec_lib.errors import DataError, UsageError, unknown_name
-from avrec_lib.schema import TIME, Event, Queries, Truth, check_table, is_choice
+from avrec_lib.schema import TIME, Event, Events, Queries, Truth, check_table, is_choice
 
-__all__ = ["Split", "SplitMethod", "SplitOptions", "TieRule", "split_dataset", "split_windows"]
+__all__ = ["Split", "SplitMethod", "SplitOptions", "TieRule", "fingerprints_of", "split_dataset", "split_windows"]
 
 SplitMethod = Literal[
     "auto", "global_time", "rolling_time", "leave_last_out", "random", "user_holdout", "cold_item", "cold_user"
@@ -34,7 +34,8 @@ SplitMethod = Literal[
 class Split:
     """`train` has the columns of `schema.Events`; `queries` and `truth` those of their schemas.
 
-    `seen` (user_id, item_id) is all that a user met before the cut, chosen or not: skipped, disliked, rated too low.
+    `test` are the events that the truth was made of, and, where a split has a time of its test, all else that was done
+    in it: skips, dislikes. `seen` (user_id, item_id) is all that a user met before the cut, chosen or not: skipped, disliked, rated too low.
     With `exclude_seen` it is neither in the truth nor to be recommended. `candidates` are the item ids that may be
     ranked (None: all). `window` numbers the splits that were made together. `protocol` says in plain values how the
     rows were cut: what every number measured on this split must carry.
@@ -48,6 +49,7 @@ class Split:
     protocol: dict[str, Any] = field(default_factory=dict)
     window: int = 0
     candidates: pl.Series | None = None
+    test: pl.DataFrame = field(default_factory=Events.create_empty)
 
     @property
     def warm_queries(self) -> pl.DataFrame:
@@ -67,6 +69,17 @@ class Split:
         """`split` (training rows) and `truth`: two runs may be paired only when their truth is the same."""
         known = self.train.select("user_id", "item_id", "timestamp").lazy()
         return {"split": fingerprint({"train": known}), "truth": fingerprint({"truth": self.truth.lazy()})}
+
+
+def fingerprints_of(splits: Sequence[Split]) -> dict[str, str]:
+    """`Split.fingerprints` of all windows together; of one window they are its own."""
+    each = [split.fingerprints() for split in splits]
+    if len(each) == 1:
+        return each[0]
+    return {
+        name: combine({f"{name} {window}": int(prints[name], 16) for window, prints in enumerate(each)})
+        for name in each[0]
+    }
 
 
 class SplitOptions(TypedDict, total=False):
@@ -247,4 +260,5 @@ def _assemble(parts: Parts, protocol: dict[str, Any]) -> Split:
         "tied_queries": int(told["tied"].sum()),
     }
     queries, truth = check_table(queries, Queries, "queries"), check_table(truth, Truth, "truth")
-    return Split(train, queries, truth, seen, protocol["exclude_seen"], protocol, protocol["window"], parts.candidates)
+    return Split(train, queries, truth, seen, protocol["exclude_seen"], protocol, protocol["window"], parts.candidates,
+                 (parts.test if parts.after is None else parts.after).drop("chosen"))  # fmt: skip

@@ -22,7 +22,8 @@ def by_time(rows: pl.DataFrame, test_share: float, windows: int = 1) -> list[Par
     for cut, end in zip(cuts, [*cuts[1:], None], strict=True):
         known = rows.filter(pl.col("timestamp") < cut)
         asked = (pl.col("timestamp") >= cut) & (pl.lit(True) if end is None else pl.col("timestamp") < end)
-        parts.append(Parts(known.filter("chosen"), rows.filter(asked, "chosen"), known, cut))
+        after = rows.filter(asked)
+        parts.append(Parts(known.filter("chosen"), after.filter("chosen"), known, cut, after=after))
     return parts
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+import polars as pl
 
 from avrec_lib.strings import Language, say
 
@@ -23,3 +26,9 @@ class Metric:
     def explanation(self, language: Language | None = None) -> str:
         """What it measures, in `language` (default: the current one)."""
         return say(self.title, language)
+
+
+def metric_table(metrics: Mapping[str, Metric]) -> pl.DataFrame:
+    """Columns metric, title, better (higher, lower, or empty), unit: what a report says of `metrics`."""
+    rows = [(name, one.title, one.better or "", one.unit) for name, one in metrics.items()]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("metric", "title", "better", "unit"), pl.String), orient="row")

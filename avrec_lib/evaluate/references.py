@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from avrec_lib.data.dataset import Dataset
+
 
 @dataclass(frozen=True)
 class ReferenceProtocol:
@@ -31,6 +33,20 @@ def reference_protocols(dataset: str) -> list[ReferenceProtocol]:
     text = files("avrec_lib.evaluate").joinpath("references.toml").read_text("utf-8")
     entries = [entry for entry in tomllib.loads(text)["protocol"] if entry["dataset"] == dataset]
     return [ReferenceProtocol(**entry | {"numbers": pl.DataFrame(entry["numbers"])}) for entry in entries]
+
+
+def protocols_for(dataset: Dataset) -> list[ReferenceProtocol]:
+    """The protocols of `reference_protocols`, or for a log without known numbers the usual ones, without numbers."""
+    known = reference_protocols(dataset.name)
+    if known:
+        return known
+    timed = ("global_time", "leave_last_out") if dataset.has("timestamp") else ()
+    nothing = pl.DataFrame(schema={"model": pl.String, "metric": pl.String, "k": pl.Int64, "value": pl.Float64,
+                                   "tolerance": pl.Float64})  # fmt: skip
+    return [
+        ReferenceProtocol(method, dataset.name, {"method": method}, "–", nothing)
+        for method in (*timed, "user_holdout", "random")
+    ]
 
 
 def hold_against(measured: pl.DataFrame, protocol: ReferenceProtocol) -> pl.DataFrame:

@@ -15,7 +15,9 @@ from avrec_lib.data.split import Split
 from avrec_lib.errors import UsageError
 from avrec_lib.evaluate.beyond_accuracy import BeyondAccuracy, answered_share, beyond_accuracy_values
 from avrec_lib.evaluate.lists import Lists
+from avrec_lib.evaluate.media import watch_values
 from avrec_lib.evaluate.ranking import RankingMetric, ranking_values
+from avrec_lib.evaluate.watch_time import WatchTimeGain
 from avrec_lib.progress import meter
 from avrec_lib.protocols import Recommender
 from avrec_lib.strings import say
@@ -52,6 +54,15 @@ class Trial:
         return beyond_accuracy_values(
             self.lists(k), k=k, model=self.model, queries=split.warm_queries, train=split.train, items=items,
             truth=split.truth, catalogue=split.candidates, exclude_seen=split.exclude_seen, seed=self.seed,
+            window=split.window,
+        )  # fmt: skip
+
+    def watch_time(self, k: int, items: pl.DataFrame | None = None) -> pl.DataFrame:
+        """`schema.Values` of what known users did with the lists while they were tested (`media.watch_values`)."""
+        split, items = self.split, items if items is not None and items["duration_seconds"].count() else None
+        gain = None if items is None else WatchTimeGain.fit(split.train, items)
+        return watch_values(
+            self.lists(k), split.test, items=items, gain=gain, k=k, model=self.model, seed=self.seed,
             window=split.window,
         )  # fmt: skip
 
@@ -115,6 +126,17 @@ def _refuse_namesakes(names: list[str]) -> None:
 
 def _seeds_of(model: Recommender, seeds: Sequence[int]) -> Sequence[int]:
     return seeds if hasattr(model, "seed") else seeds[:1]
+
+
+def known_values(trials: Sequence[Trial], **options: Any) -> pl.DataFrame:
+    """`schema.Values` of `trials` for the users that are known; of all where the split asks for new users only."""
+    splits = {id(one.split): one.split for one in trials}
+    return known_and_new(pl.concat(one.values(**options) for one in trials), list(splits.values()))[0]
+
+
+def fitted(model: Recommender, split: Split, items: pl.DataFrame | None = None) -> Recommender:
+    """A copy of `model` that has learned from the training rows of `split`."""
+    return copy.deepcopy(model).fit(split.train, items=items)
 
 
 def judged_by(

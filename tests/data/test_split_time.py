@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from small_logs import at, log
 
-from avrec_lib.data.split import split_dataset, split_windows
+from avrec_lib.data.split import fingerprints_of, split_dataset, split_windows
 from avrec_lib.errors import DataError
 
 
@@ -44,3 +44,20 @@ def test_a_window_without_a_known_user_is_refused_with_a_way_out() -> None:
     data = log([("a", "x", 0), ("a", "y", 1), ("b", "x", 2), ("b", "z", 3), ("a", "z", 4)])
     with pytest.raises(DataError, match="Ask for fewer windows"):
         split_windows(data, "rolling_time", test_share=0.6, windows=2)
+
+
+def test_the_test_rows_hold_what_was_skipped_while_it_lasted() -> None:
+    played = [(user, f"i{minute}", minute) for minute in range(8) for user in "ab"]
+    rows = [*played, ("a", "shunned", 7), ("a", "earlier", 2)]
+    data = log(rows, event=[*["play"] * len(played), "skip", "skip"])
+    first, last = split_windows(data, "rolling_time", windows=2, test_share=0.25)
+    assert set(last.test["item_id"]) == {"i7", "shunned"}
+    assert set(first.test["item_id"]) == {"i6"}
+    assert "shunned" not in last.truth["item_id"].to_list()
+
+
+def test_several_windows_have_a_fingerprint_together() -> None:
+    data = log([(user, f"i{minute}", minute) for minute in range(20) for user in "ab"])
+    first, last = split_windows(data, "rolling_time", windows=2)
+    assert fingerprints_of([first]) == first.fingerprints()
+    assert fingerprints_of([first, last]) != fingerprints_of([last, first])
