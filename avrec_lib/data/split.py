@@ -34,11 +34,11 @@ SplitMethod = Literal[
 class Split:
     """`train` has the columns of `schema.Events`; `queries` and `truth` those of their schemas.
 
-    `test` are the events that the truth was made of, and, where a split has a time of its test, all else that was done
-    in it: skips, dislikes. `seen` (user_id, item_id) is all that a user met before the cut, chosen or not: skipped, disliked, rated too low.
+    `seen` (user_id, item_id) is all that a user met before the cut, chosen or not: skipped, disliked, rated too low.
     With `exclude_seen` it is neither in the truth nor to be recommended. `candidates` are the item ids that may be
-    ranked (None: all). `window` numbers the splits that were made together. `protocol` says in plain values how the
-    rows were cut: what every number measured on this split must carry.
+    ranked (None: all). `window` numbers the splits that were made together. `test` are the events behind the truth,
+    and where a split has a time of its test all else that was done in it, skips and dislikes. `protocol` says in plain
+    values how the rows were cut: what every number measured on this split must carry.
     """
 
     train: pl.DataFrame
