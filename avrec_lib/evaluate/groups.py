@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 import polars as pl
 
-from avrec_lib.protocols import queries_table
+from avrec_lib.errors import unknown_name
+from avrec_lib.evaluate.popularity import BANDS, item_popularity, popularity_bands
+from avrec_lib.protocols import Query, queries_table
 
 UNKNOWN, OTHER = "unknown", "other"
 ACTIVITY_FROM = (0, 1, 5, 20, 100, 500)
 AGE_FROM = (0, 18, 25, 35, 45, 55)
 USER_COLUMNS = ("gender", "age", "country", "occupation", "language")
-HEAD_SHARE, MID_SHARE = 0.5, 0.9
-"""The head takes the first half of the events, head and mid nine tenths of them; the tail is the rest."""
 ITEM_AGES = {
     "published after the cut": float("-inf"),
     "under a week": 0,
@@ -31,7 +31,7 @@ Part = pl.DataFrame | str
 
 
 class Groups(NamedTuple):
-    """`table`: query_id or item_id, slice, group, in the order in which groups are to be shown.
+    """`table`: query_id or item_id, slice, group, place (the order in which to show the groups of a slice).
 
     `left_out`: slice and reason (a template of `strings`) of what the log cannot show.
     """
@@ -41,7 +41,7 @@ class Groups(NamedTuple):
 
 
 def query_groups(
-    queries: pl.DataFrame,
+    queries: pl.DataFrame | Iterable[Query | str],
     train: pl.DataFrame,
     users: pl.DataFrame | pl.LazyFrame | None = None,
     *,
@@ -52,7 +52,8 @@ def query_groups(
 
     Known or new user; activity (training events, or the length of the query's own history); platform (the query's,
     else the one of most of the user's training events); and each of `columns` of `users` (age in bands, from the
-    birth year where only that is known). A column has its `top` largest groups, then "other", then "unknown".
+    birth year where only that is known). A column has its `top` largest groups, then "other", then "unknown". Raises
+    UsageError for a column that no table of users has.
     """
     asked = queries_table(queries).select("query_id", "user_id", "cut", "history")
     counts = train.group_by("user_id").len("events")
@@ -66,6 +67,9 @@ def query_groups(
         "platform": _platform(queries, asked, train, top),
     }
     present = users.lazy().collect_schema().names() if users is not None else []
+    for name in columns:
+        if name not in {*present, *USER_COLUMNS}:
+            raise unknown_name("column", name, {*present, *USER_COLUMNS})
     sources = {name: [name, "birth_year"] if name == "age" else [name] for name in columns}
     wanted = {source for names in sources.values() for source in names} & set(present)
     about = asked.select("query_id", "user_id", "cut")
@@ -92,16 +96,15 @@ def item_groups(
 ) -> Groups:
     """The groups of each item of `train`, `items` and `truth`.
 
-    Known or new item; popularity (the head takes half of the training events, with the mid nine tenths); age at `cut`
-    (default: the last training event) since it was published, else since its first training event; category, else the
-    first tag; language. A column has its `top` largest groups, then "other", then "unknown".
+    Known or new item; popularity (`popularity_bands`); age at `cut` (default: the last training event) since it was
+    published, else since its first training event; category, else the first tag; language. A column has its `top`
+    largest groups, then "other", then "unknown".
     """
     lazy_items = pl.LazyFrame({"item_id": []}, {"item_id": pl.String}) if items is None else items.lazy()
     present = lazy_items.collect_schema().names()
     wanted = [name for name in ("published_at", "category", "tags", "language") if name in present]
     rows = lazy_items.select("item_id", *wanted).collect()
-    first_seen = pl.col("timestamp").min() if "timestamp" in train.columns else pl.lit(None)
-    trained = train.group_by("item_id").agg(events=pl.len(), first_seen=first_seen)
+    trained = item_popularity(train).join(popularity_bands(train).select("item_id", "band"), on="item_id")
     everything = [side.select("item_id") for side in (trained, rows, truth) if side is not None]
     about = pl.concat(everything).unique(maintain_order=True).drop_nulls()
     for side in (rows, trained):
@@ -112,7 +115,7 @@ def item_groups(
     is_known = pl.when(pl.col("events") > 0).then(pl.lit("with training events")).otherwise(pl.lit("new"))
     parts: dict[str, Part] = {
         "known or new item": about.select("item_id", group=is_known, place=(pl.col("events") == 0).cast(pl.Int32)),
-        "popularity of the item": _popularity(about),
+        "popularity of the item": _by_band(about),
         **_item_age(about, cut or (train["timestamp"].max() if "timestamp" in train.columns else None)),  # type: ignore[arg-type]
     }
     by = next((name for name in ("category", "tags") if name in wanted and about[name].count()), None)
@@ -135,9 +138,11 @@ def _together(key: str, parts: Mapping[str, Part]) -> Groups:
         elif part["group"].n_unique() < 2:
             left_out[name] = NOT_A_SPLIT
         else:
-            ordered = part.sort("place", maintain_order=True)
-            kept.append(ordered.select(key, slice=pl.lit(name), group=pl.col("group").cast(pl.String)))
-    empty = pl.DataFrame(schema={key: pl.String, "slice": pl.String, "group": pl.String})
+            group, place = pl.col("group").cast(pl.String), pl.col("place").cast(pl.Int32)
+            kept.append(
+                part.sort("place", maintain_order=True).select(key, slice=pl.lit(name), group=group, place=place)
+            )
+    empty = pl.DataFrame(schema={key: pl.String, "slice": pl.String, "group": pl.String, "place": pl.Int32})
     names = {"slice": list(left_out), "reason": list(left_out.values())}
     return Groups(
         pl.concat(kept) if kept else empty, pl.DataFrame(names, schema={"slice": pl.String, "reason": pl.String})
@@ -170,8 +175,8 @@ def _largest(table: pl.DataFrame, key: str, column: str, top: int) -> pl.DataFra
     return placed.with_columns(group=group)
 
 
-def _platform(queries: pl.DataFrame, asked: pl.DataFrame, train: pl.DataFrame, top: int) -> Part:
-    if "platform" in queries.columns and queries["platform"].count():
+def _platform(queries: object, asked: pl.DataFrame, train: pl.DataFrame, top: int) -> Part:
+    if isinstance(queries, pl.DataFrame) and "platform" in queries.columns and queries["platform"].count():
         return _largest(queries, "query_id", "platform", top)
     if "platform" not in train.columns or not train["platform"].count():
         return "No training event names a platform."
@@ -189,13 +194,11 @@ def _with_age(about: pl.DataFrame) -> pl.DataFrame:
     return about.with_columns(age=pl.coalesce(years))
 
 
-def _popularity(about: pl.DataFrame) -> pl.DataFrame:
-    ordered = about.select("item_id", "events").sort(["events", "item_id"], descending=[True, False])
-    before = (pl.col("events").cum_sum() - pl.col("events")) / pl.col("events").sum()
-    names = ["head", "mid", "tail", "new"]
-    place = pl.when(pl.col("events") == 0).then(3).when(before < HEAD_SHARE).then(0).when(before < MID_SHARE).then(1)
-    placed = ordered.with_columns(place=place.otherwise(2))
-    return placed.with_columns(group=pl.col("place").replace_strict(range(4), names, return_dtype=pl.String))
+def _by_band(about: pl.DataFrame) -> pl.DataFrame:
+    group = pl.col("band").cast(pl.String).fill_null("new")
+    names = [*BANDS, "new"]
+    place = group.replace_strict(names, list(range(len(names))), return_dtype=pl.Int32)
+    return about.select("item_id", group=group, place=place)
 
 
 def _item_age(about: pl.DataFrame, cut: datetime | None) -> dict[str, Part]:

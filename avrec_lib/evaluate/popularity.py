@@ -6,13 +6,14 @@ import numpy as np
 import polars as pl
 
 from avrec_lib.errors import UsageError
-from avrec_lib.evaluate.groups import HEAD_SHARE, MID_SHARE
 from avrec_lib.evaluate.list_sums import first_places, list_means
 from avrec_lib.evaluate.lists import Lists
 from avrec_lib.evaluate.metric import Metric
 from avrec_lib.schema import TIME, Events, is_choice, require_columns
 
 BANDS = ("head", "mid", "tail")
+HEAD_SHARE, MID_SHARE = 0.5, 0.9
+"""The head carries the first half of the training events, head and mid together nine tenths."""
 
 METRICS = {
     metric.name: metric

@@ -25,7 +25,8 @@ def slice_table(
     """Each metric by group, beside the same metric over all of `values` (`schema.Values`).
 
     `groups` says which query is in which group (query_id, slice, group: `query_groups`), or holds the values by group
-    themselves (`item_values`). Several splits at once: both tables need their `window`.
+    themselves (`item_values`). Groups stand in the order of their `place`, where they have one. Several splits at
+    once: both tables need their `window`.
     Columns model, metric, k, slice, group, value (the mean), low, high (95 % bootstrap over the group's users), n
     (queries with a value), users, overall, gap (value − overall), ratio (value / overall, null where that is 0),
     small (fewer than `fewest` users: read no verdict from it). Raises DataError when no value is in any group.
@@ -35,11 +36,13 @@ def slice_table(
     sliced = groups if "value" in groups.columns else _grouped(values, groups)
     if values.height and sliced.is_empty():
         raise DataError("No value belongs to any of the groups: they are of other queries.")
+    rows_of = sliced.partition_by("slice", "group", as_dict=True)
     parts = [
-        summarise(rows, resamples=resamples, seed=seed).select(
-            *METRIC, pl.lit(name).alias("slice"), pl.lit(group).alias("group"), *MEASURED
+        summarise(rows_of[pair], resamples=resamples, seed=seed).select(
+            *METRIC, pl.lit(pair[0]).alias("slice"), pl.lit(pair[1]).alias("group"), *MEASURED
         )
-        for (name, group), rows in sliced.partition_by("slice", "group", maintain_order=True, as_dict=True).items()
+        for pair in _in_order(groups)
+        if pair in rows_of
     ]
     if not parts:
         return _empty()
@@ -55,18 +58,18 @@ def slice_table(
 
 
 def item_values(
-    ranked: pl.DataFrame, truth: pl.DataFrame, queries: pl.DataFrame, groups: pl.DataFrame, *, k: Sequence[int] = (10,),
-    model: str, **options: Any,
+    ranked: pl.DataFrame, truth: pl.DataFrame, queries: pl.DataFrame, groups: pl.DataFrame, *, model: str,
+    k: int | Sequence[int] = (10,), **options: Any,
 ) -> pl.DataFrame:  # fmt: skip
-    """`schema.Values` with slice and group: the metric when only the items of a group count as the answer.
+    """`schema.Values` with slice, group and place: the metric when only the items of a group count as the answer.
 
     The lists stay as they are, ranks too; the truth is cut to the items of the group (item_id, slice, group:
     `item_groups`), and a query without such an item has no row. Recall and hit rate by group compare well with the
     whole; NDCG and precision have another ideal there, so compare them between models rather than with the whole.
-    `options` go to `ranking_values`.
+    `options` go to `ranking_values`; `auc` needs whole lists, so it is null here.
     """
     _need(groups, "groups", "item_id", "slice", "group")
-    hits = ranked.filter(pl.col("rank") <= max(k)).join(truth, on=["query_id", "item_id"], how="semi")
+    hits = ranked.join(truth, on=["query_id", "item_id"], how="semi")
     parts = []
     for (name, group), members in groups.partition_by("slice", "group", maintain_order=True, as_dict=True).items():
         wanted = truth.join(members, on="item_id", how="semi", maintain_order="left")
@@ -75,7 +78,8 @@ def item_values(
         found = hits.join(members, on="item_id", how="semi", maintain_order="left")
         asked = queries.join(wanted, on="query_id", how="semi", maintain_order="left")
         values = ranking_values(found, wanted, asked, k=k, model=model, **options)
-        parts.append(values.with_columns(slice=pl.lit(name), group=pl.lit(group)))
+        named = {"slice": pl.lit(name), "group": pl.lit(group)}
+        parts.append(values.with_columns(**named, place=members["place"].min() if "place" in members.columns else 0))
     if not parts:
         raise DataError("No item of the truth belongs to any of the groups.")
     return pl.concat(parts)
@@ -84,11 +88,11 @@ def item_values(
 def largest_gaps(table: pl.DataFrame) -> pl.DataFrame:
     """The rows of `slice_table` furthest from the overall value, one a model, metric, k and slice, furthest first.
 
-    Small groups are passed over. `apart` says that the group's interval does not hold the overall value; of many
-    groups one in twenty is apart by chance; null where there is no interval.
+    Small groups are passed over. `apart` says that the group's interval (where all values are the same: the value)
+    does not hold the overall value; of many groups one in twenty is apart by chance.
     """
     _need(table, "slices", *COLUMNS)
-    held = (pl.col("low") <= pl.col("overall")) & (pl.col("overall") <= pl.col("high"))
+    held = pl.col("overall").is_between(pl.coalesce("low", "value"), pl.coalesce("high", "value"))
     return (
         table.filter(~pl.col("small"), pl.col("gap").is_not_null())
         .sort(pl.col("gap").abs(), descending=True, maintain_order=True)
@@ -98,12 +102,18 @@ def largest_gaps(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _grouped(values: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
-    """`values` once for each group of its query, in the order of the groups."""
+    """`values` once for each group of its query."""
     _need(groups, "groups", "query_id")
     on = ["query_id", "window"] if "window" in groups.columns else ["query_id"]
-    order = groups.select("slice", "group").unique(maintain_order=True).with_row_index("place")
-    joined = values.join(groups, on=on, maintain_order="left").join(order, on=["slice", "group"], maintain_order="left")
-    return joined.sort("place", maintain_order=True).drop("place")
+    return values.join(groups.select(*on, "slice", "group"), on=on, maintain_order="left")
+
+
+def _in_order(groups: pl.DataFrame) -> list[tuple[str, str]]:
+    """Slice and group: slices as they come, the groups of each by their `place`, else as they come."""
+    pairs = groups.group_by("slice", "group", maintain_order=True).agg(pl.col("^place$").min())
+    slices = pairs.select(pl.col("slice").unique(maintain_order=True)).with_row_index("first")
+    joined = pairs.join(slices, on="slice", maintain_order="left").sort("first", pl.col("^place$"), maintain_order=True)
+    return joined.select("slice", "group").rows()
 
 
 def _need(table: pl.DataFrame, name: str, *columns: str) -> None:

@@ -64,7 +64,7 @@ def _rows(facts: Sequence[Fact]) -> Markup:
     rows = Markup("\n").join(
         Markup(
             '<tr class="avrec-{level}"><th scope="row" style="text-align:left">'
-            '<span class="avrec-chip" style="white-space:nowrap;color:{colour}">{icon} {word}</span> '
+            '<span class="avrec-chip" style="white-space:nowrap;color:{colour}">{icon} {word}</span><br>'
             '<span class="avrec-check">{name}</span></th><td style="text-align:left">{sentence}</td></tr>'
         ).format(
             level=fact.level, colour=COLOURS[fact.level], icon=ICONS[fact.level], name=_named(str(fact.name)),

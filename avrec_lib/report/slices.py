@@ -73,8 +73,8 @@ def show_slices(
 
 def _furthest(rows: pl.DataFrame, digits: int) -> tuple[str, dict[str, object]]:
     """The sentence about the largest gap of a group that is not small and whose interval leaves the overall value."""
-    apart = (pl.col("overall") < pl.col("low")) | (pl.col("overall") > pl.col("high"))
-    gaps = rows.filter(~pl.col("small"), apart).sort((pl.col("value") - pl.col("overall")).abs(), descending=True)
+    held = pl.col("overall").is_between(pl.coalesce("low", "value"), pl.coalesce("high", "value"))
+    gaps = rows.filter(~pl.col("small"), ~held).sort((pl.col("value") - pl.col("overall")).abs(), descending=True)
     if gaps.is_empty():
         return "No group with enough users stands apart from the whole: every interval holds the overall value.", {}
     first = gaps.row(0, named=True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avrec_lib.errors import DataError
+from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate.ranking import ranking_values
 from avrec_lib.evaluate.slices import item_groups, item_values, largest_gaps, query_groups, slice_table
 
@@ -88,7 +88,7 @@ def test_what_the_log_lacks_is_left_out_with_its_reason():
     users = pl.DataFrame({"user_id": ["a", "b"], "gender": ["x", "x"], "country": [None, None]})
     found = query_groups(queries("a", "b"), train(("a", "1"), ("b", "1")), users)
     assert found.table.is_empty()
-    assert found.table.columns == ["query_id", "slice", "group"]
+    assert found.table.columns == ["query_id", "slice", "group", "place"]
     reasons = dict(found.left_out.iter_rows())
     assert reasons["gender"] == reasons["known or new user"] == "All of them fall into one group."
     assert reasons["country"] == reasons["language of the user"] == "No user who is asked has a value here."
@@ -178,6 +178,32 @@ def test_windows_keep_their_own_groups():
     assert dict(table.select("group", "value").iter_rows()) == {"early": 0.0, "late": 1.0}
 
 
+def test_a_band_that_only_a_later_window_has_stands_at_its_place():
+    both = pl.concat([values(a=0.0, b=1.0), values(a=1.0).with_columns(window=pl.lit(1, dtype=pl.Int32))])
+    groups = pl.DataFrame(
+        {"query_id": ["a", "b", "a"], "window": [0, 0, 1], "slice": ["s"] * 3, "group": ["0", "5–19", "1–4"],
+         "place": [0, 2, 1]}, schema_overrides={"window": pl.Int32},
+    )  # fmt: skip
+    assert slice_table(both, groups)["group"].to_list() == ["0", "1–4", "5–19"]
+
+
+def test_a_group_whose_values_are_all_the_same_has_no_interval_and_is_apart():
+    asked = {f"u{place}": 0.0 if place < 30 else 1.0 for place in range(60)}
+    groups = pl.DataFrame({"query_id": list(asked), "slice": ["s"] * 60, "group": ["none"] * 30 + ["all"] * 30})
+    found = largest_gaps(slice_table(values(**asked), groups))
+    assert found.select("group", "low", "apart").rows() == [("none", None, True)]
+
+
+def test_a_misspelt_column_of_users_names_the_nearest():
+    with pytest.raises(UsageError, match="Did you mean gender"):
+        query_groups(queries("a"), train(("a", "1")), columns=["gendr"])
+
+
+def test_plain_user_ids_are_queries_too():
+    table = query_groups(["a", "b"], train(("a", "1"))).table
+    assert groups_of(table, "known or new user") == {"a": "known from training", "b": "new"}
+
+
 def test_groups_of_other_queries_are_refused():
     groups = pl.DataFrame({"query_id": ["z"], "slice": ["s"], "group": ["x"]})
     with pytest.raises(DataError, match="they are of other queries"):
@@ -232,7 +258,7 @@ def test_the_metric_of_an_item_group_judges_the_same_list_by_the_answers_of_that
     together = groups.with_columns(group=pl.lit("all"))
     whole = ranking_values(ranked, truth, queries(*users), k=[3], model="EASE")
     parts = item_values(ranked, truth, queries(*users), together, k=[3], model="EASE")
-    assert parts.drop("slice", "group").equals(whole)
+    assert parts.drop("slice", "group", "place").equals(whole)
 
 
 def test_items_of_no_group_in_the_truth_are_said():
