@@ -25,17 +25,24 @@ def future_leak(splits: Sequence[Split]) -> Fact:
     protocol = splits[0].protocol
     shares = [split.protocol.get("future_share") for split in splits]
     known = [share for share in shares if share is not None]
-    if not known and protocol["method"] in BY_TIME:
+    if not known and protocol.get("method") in BY_TIME:
         known = [0.0]
+    words = {"method": protocol.get("method", "–")}
+    if not known and "future_share" not in protocol:
+        return Fact(
+            "training_later_than_test", 0, None, "amber",
+            "Whether training knows the future cannot be told: the split does not say how much of it is later than "
+            "the test.",
+            {"reading": "–"},
+        )  # fmt: skip
     if not known:
         return Fact(
             "training_later_than_test", 0, None, "amber",
             "Whether training knows the future cannot be told: this log has no times. With split={method} some of what "
             "a model learned probably happened after what it is asked, so read the numbers as optimistic.",
-            {"reading": "–", "method": protocol["method"]},
+            {"reading": "–", **words},
         )  # fmt: skip
     share = max(known)
-    words = {"method": protocol["method"]}
     level = level_of(share, 0.01, 1 / 3)
     if share == 0:
         template = "No training event is later than a test event it is asked about: as on the day of a launch."

@@ -20,9 +20,8 @@ WHOLE_NUMBER = r"^-?\d{1,18}$"
 def needs_order(splits: Sequence[Split]) -> bool:
     """Whether the splits ask what came last of a user, so that the order of a user's events decides the test."""
     protocol = splits[0].protocol
-    return protocol["method"] == "leave_last_out" or (
-        protocol["method"] == "user_holdout" and protocol.get("tie_rule") is not None
-    )
+    method = protocol.get("method")
+    return method == "leave_last_out" or (method == "user_holdout" and protocol.get("tie_rule") is not None)
 
 
 def is_drawn(splits: Sequence[Split]) -> bool:

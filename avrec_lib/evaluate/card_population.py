@@ -28,7 +28,7 @@ def known_users(splits: Sequence[Split]) -> Fact:
     words = {"known": f"{people:,}", "asked": f"{asked:,}", "cold": f"{asked - warm:,}", "unseen": in_percent(unseen),
              "fewest": str(FEWEST_WARM)}  # fmt: skip
     share = share_of(warm, asked)
-    if splits[0].protocol["method"] == "cold_user":
+    if splits[0].protocol.get("method") == "cold_user":
         return Fact("users_with_history", warm, share, "info",
                     "This split asks for new users only, as it should: {cold} of {asked} queries have no history.",
                     words)  # fmt: skip
@@ -60,7 +60,7 @@ def new_items(splits: Sequence[Split]) -> Fact:
     answers = sum(split.truth.height for split in splits)
     share = share_of(new, answers)
     words = {"answers": f"{answers:,}"}
-    if splits[0].protocol["method"] == "cold_item":
+    if splits[0].protocol.get("method") == "cold_item":
         return Fact("answers_on_new_items", new, share, "info",
                     "This split asks for new items only, as it should: {share} of the {answers} answers.",
                     words)  # fmt: skip
@@ -83,7 +83,8 @@ def population(splits: Sequence[Split], sampled_negatives: int | None = None) ->
     asked = pl.concat([split.queries.select("user_id") for split in splits])["user_id"].n_unique()
     users = protocol.get("users")
     share = share_of(asked, users)
-    words = {"users": "–" if users is None else f"{users:,}", "windows": str(len(splits)), "method": protocol["method"]}
+    words = {"users": "–" if users is None else f"{users:,}", "windows": str(len(splits)),
+             "method": protocol.get("method", "–")}  # fmt: skip
     few = share is not None and share <= FEW
     if few:
         template = (

@@ -3,19 +3,23 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 import pytest
 from card_logs import people, shuffled, split_of, table
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sample_files import shared
-from small_logs import FakeDataset, untimed
+from small_logs import FakeDataset, log, untimed
 
 from avrec_lib.data.facts import Fact
 from avrec_lib.data.opening import open_dataset
-from avrec_lib.data.split import split_windows
-from avrec_lib.errors import ProtocolError, UsageError
+from avrec_lib.data.split import SplitMethod, TieRule, split_windows
+from avrec_lib.errors import DataError, ProtocolError, UsageError
 from avrec_lib.evaluate.protocol_card import ProtocolCard, protocol_card, reading
 from avrec_lib.imports.importers import import_log
+from avrec_lib.strings import Language
 
 PEOPLE = people()
 
@@ -151,20 +155,20 @@ def test_answers_that_were_dropped_turn_amber_and_red():
 
 def test_a_copy_of_a_test_row_in_training_is_found():
     # The log holds (ann, x) twice; one of them is trained on, the other asked for.
-    log = table(["ann", "ann", "ann", "bob", "bob"], ["w", "x", "x", "x", "y"], [0, 60, 60, 5, 9])
+    rows = table(["ann", "ann", "ann", "bob", "bob"], ["w", "x", "x", "x", "y"], [0, 60, 60, 5, 9])
     truth = [("ann", "x"), ("bob", "y")]
-    fact = line("duplicates_across_the_split", split_of(log[[0, 1, 3]], truth), events=log.lazy())
+    fact = line("duplicates_across_the_split", split_of(rows[[0, 1, 3]], truth), events=rows.lazy())
     assert (fact.value, fact.share, fact.level) == (1, 1 / 2, "red")
-    unique = log[[0, 1, 3, 4]]
-    assert line("duplicates_across_the_split", split_of(log[[0, 3]], truth), events=unique.lazy()).value == 0
+    unique = rows[[0, 1, 3, 4]]
+    assert line("duplicates_across_the_split", split_of(rows[[0, 3]], truth), events=unique.lazy()).value == 0
 
 
 def test_copies_on_one_side_of_the_split_are_not_across():
-    log = table(["ann"] * 4, ["x", "x", "y", "z"], [0, 0, 60, 120])
-    data = FakeDataset(log)
+    rows = table(["ann"] * 4, ["x", "x", "y", "z"], [0, 0, 60, 120])
+    data = FakeDataset(rows)
     splits = split_windows(data, "leave_last_out")
     assert line("duplicates_across_the_split", *splits, events=data.events).value == 0
-    assert line("duplicates_across_the_split", split_of(log[2:], [("ann", "x")]), events=data.events).value == 0
+    assert line("duplicates_across_the_split", split_of(rows[2:], [("ann", "x")]), events=data.events).value == 0
 
 
 def test_popularity_that_moved_is_amber_and_popularity_that_stayed_is_green():
@@ -233,6 +237,33 @@ def test_an_empty_split_and_a_bare_log_break_nothing():
         assert protocol_card([empty], events=events).table("en").height > 10
 
 
+ROWS = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.sampled_from("uvwxyz"), st.none() | st.integers(0, 9)),
+    min_size=4,
+    max_size=40,
+)
+
+
+@settings(max_examples=40)
+@given(ROWS, st.sampled_from(get_args(SplitMethod)), st.sampled_from(get_args(TieRule)), st.booleans())
+def test_no_small_log_breaks_a_line(
+    rows: list[tuple[str, str, int | None]], method: SplitMethod, tie_rule: TieRule, exclude_seen: bool
+):
+    data = log(rows)
+    try:
+        splits = split_windows(data, method, test_share=0.5, tie_rule=tie_rule, exclude_seen=exclude_seen)
+    except DataError:
+        return
+    for language in get_args(Language):
+        sentences = protocol_card(splits, events=data.events).table(language)["reason"]
+        assert not sentences.str.contains("[{}]").any()
+
+
+def test_a_split_made_by_hand_may_say_nothing_of_its_protocol():
+    said_nothing = replace(split_of(PEOPLE, [("u1", "i1")]), protocol={})
+    assert protocol_card([said_nothing]).level == "amber"  # of one user, and with nobody to say what training knew
+
+
 def test_a_card_needs_a_split_and_both_halves_of_the_swing():
     with pytest.raises(UsageError, match="none was given"):
         protocol_card([])
@@ -250,7 +281,7 @@ def test_the_red_of_the_row_checks_for_ties_does_not_stop_a_split_by_time():
 
 def test_the_same_card_comes_of_the_same_rows_in_another_order():
     data, again = FakeDataset(PEOPLE), FakeDataset(PEOPLE.sample(fraction=1, shuffle=True, seed=5))
-    cards = [protocol_card(split_windows(log, "global_time"), events=log.events) for log in (data, again)]
+    cards = [protocol_card(split_windows(given, "global_time"), events=given.events) for given in (data, again)]
     differing = [one.name for one, other in zip(*(card.facts for card in cards), strict=True) if one != other]
     assert differing in ([], ["item_id_order_in_ties"])
 
