@@ -47,6 +47,7 @@ def read_ranked(
     k: int,
     seen: pl.DataFrame | None = None,
     candidates: pl.Series | None = None,
+    warm: pl.Series | None = None,
     window: int = 0,
 ) -> list[Brought]:
     """The systems in the file `path`: one for each name in its column model, else one named after the file.
@@ -54,7 +55,9 @@ def read_ranked(
     See `read_ranked_file` for the file and `place_lists` for how its rows become lists.
     """
     file = read_ranked_file(path)
-    return place_lists(file, queries, catalogue=catalogue, k=k, seen=seen, candidates=candidates, window=window)
+    return place_lists(
+        file, queries, catalogue=catalogue, k=k, seen=seen, candidates=candidates, warm=warm, window=window
+    )
 
 
 def place_lists(
@@ -65,6 +68,7 @@ def place_lists(
     k: int,
     seen: pl.DataFrame | None = None,
     candidates: pl.Series | None = None,
+    warm: pl.Series | None = None,
     window: int = 0,
 ) -> list[Brought]:
     """The first `k` ranks of every system in `file` for `queries` (`schema.Queries`), with the facts.
@@ -72,8 +76,9 @@ def place_lists(
     Rows are found by query_id, or by user_id where the file has no query_id and every user asks once; rows of others
     are left out. Without a rank the higher score comes first, and equal scores stay in the order of the file. Ranks
     that start at 0 are moved up by one; a rank that is missing stays empty. `catalogue` are all known item ids, `seen`
-    (user_id, item_id) what the truth of the split hides, `candidates` the only items that may be ranked, `window` the
-    rows to take where the file has a column of that name.
+    (user_id, item_id) what the truth of the split hides, `candidates` the only items that may be ranked, `warm`
+    the query ids of users with a history (None: all; others may go without a list), `window` the rows to take where
+    the file has a column of that name.
 
     Raises DataError when no row belongs to a query, no item is known, an item or a rank stands twice in a list, a rank
     is no whole number from 0, a score that decides is no number, or a row names another user than its query.
@@ -81,7 +86,8 @@ def place_lists(
     rows = file.rows.filter(pl.col("window") == window) if "window" in file.rows.columns else file.rows
     if rows.is_empty():
         raise DataError("{file} has no rows for window {window}.", file=file.path, window=window)
-    asked = queries.select("query_id", "user_id").with_row_index(LIST)
+    is_warm = pl.lit(True) if warm is None else pl.col("query_id").is_in(warm.implode())
+    asked = queries.select("query_id", "user_id", warm=is_warm).with_row_index(LIST)
     named = rows.with_columns(model=pl.col("model").fill_null(file.model) if "model" in rows.columns else
                               pl.lit(file.model))  # fmt: skip
     placer = _Placer(file, asked, catalogue, k, seen, candidates)
@@ -118,7 +124,7 @@ class _Placer:
         facts = [
             *facts_of_rows(rows, known, self.file.unreadable + self.file.without_ids),
             *(facts_of_ranks(known, ranks, top) if "rank" in rows.columns else facts_of_scores(ranks, top, self.k)),
-            *facts_of_lists(self.asked.height, known[LIST].n_unique(), top, self.k),
+            *facts_of_lists(self.asked, known[LIST].unique(), top, self.k),
             *facts_of_items(ranked, self.catalogue, self.seen, self.candidates),
         ]
         return Brought(rows["model"][0], ranked.select(Ranked.column_names()), facts)

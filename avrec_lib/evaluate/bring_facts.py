@@ -58,13 +58,18 @@ def facts_of_scores(ranks: pl.DataFrame, top: pl.DataFrame, k: int) -> list[Fact
     ]  # fmt: skip
 
 
-def facts_of_lists(asked: int, answered: int, top: pl.DataFrame, k: int) -> list[Fact]:
-    """Of `asked` queries, how many have no row, and how many fewer than `k` (of those that are in `top`)."""
-    short = top.group_by(LIST).len().filter(pl.col("len") < k).height
+def facts_of_lists(asked: pl.DataFrame, answered: pl.Series, top: pl.DataFrame, k: int) -> list[Fact]:
+    """Of the queries `asked` (with `warm`: is the user known?) those that are not `answered`, and those whose list in
+    `top` has fewer than `k` items.
+    """
+    empty = asked.filter(~pl.col(LIST).is_in(answered.implode()))["warm"]
+    warm, short = int(asked["warm"].sum()), top.group_by(LIST).len().filter(pl.col("len") < k).height
     return [
-        _fact("queries_without_list", asked - answered, asked, 0.05, 0.5,
-              "Queries without any row in the file: {value} ({share}). They score 0."),
-        _fact("short_lists", short, asked, 0.05, NEVER,
+        _fact("known_users_without_list", int(empty.sum()), warm, 0.05, 0.5,
+              "Queries of known users without any row in the file: {value} ({share}). They score 0."),
+        _fact("new_users_without_list", int((~empty).sum()), asked.height - warm, NEVER, NEVER,
+              "Queries of new users without any row in the file: {value} ({share}). They score 0."),
+        _fact("short_lists", short, asked.height, 0.05, NEVER,
               "Queries with fewer than {k} items in the file: {value} ({share}). The places left empty miss.", k=k),
     ]  # fmt: skip
 

@@ -89,7 +89,7 @@ def test_lists_and_counts_are_those_of_a_twin_in_plain_python(rows: list[tuple[s
     assert fact(brought, "score_ties").value == tied
     assert fact(brought, "places_of_seen_items").value == sum(cells[:2] in seen for cells in expected)
     lengths = [sum(user == cells[0] for cells in expected) for user in asked]
-    assert fact(brought, "queries_without_list").value == lengths.count(0)
+    assert fact(brought, "known_users_without_list").value == lengths.count(0)
     assert fact(brought, "short_lists").value == sum(0 < length < k for length in lengths)
     assert fact(brought, "rows_of_others").value == sum(cells[0] == "c" for cells in rows)
 
@@ -129,7 +129,7 @@ def test_a_rank_twice_in_a_list_is_refused_with_an_example() -> None:
 
 def test_queries_without_a_row_are_counted() -> None:
     brought = placed([row("a", "x", rank=1), row("a", "y", rank=2)], "a", "b")
-    assert (fact(brought, "queries_without_list").value, fact(brought, "queries_without_list").level) == (1, "red")
+    assert (fact(brought, "known_users_without_list").value, fact(brought, "known_users_without_list").level) == (1, "red")
     assert fact(brought, "short_lists").value == 0
 
 
