@@ -93,7 +93,7 @@ SUMMARY: dict[Level, str] = {
 
 def name_of(fact: Fact, language: Language | None = None) -> str:
     """The name of a check to read."""
-    return say(fact.name, language).replace("_", " ")
+    return say(str(fact.name), language).replace("_", " ")
 
 
 def reading(fact: Fact) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from avrec_lib.data.facts import LEVELS, Fact
-from avrec_lib.report.display import BANNER_MIME, HEADLINE_CLASS, emit, filled
+from avrec_lib.report.display import BANNER_MIME, HEADLINE_CLASS, emit, in_current_language
 from avrec_lib.report.words import both, paired, plain
 from avrec_lib.strings import LANGUAGES, say
 
@@ -30,12 +30,12 @@ def show_checks(facts: Iterable[Fact], caption: str = "", *, headline: bool = Fa
         "total": len(ordered)
     }
     template = "Checks: {red:,} would mislead, {amber:,} to be read with care, {info:,} fine."
-    spoken = [filled(template, counts), *map(_line, serious)]
+    spoken = [in_current_language(template, counts), *map(_line, serious)]
     html = Markup('<p class="avrec-summary">{}</p>{}').format(
         both(template, only_current=True, **counts), _rows(serious)
     )
     if caption:
-        spoken.insert(0, filled(caption, values))
+        spoken.insert(0, in_current_language(caption, values))
         title = both(caption, only_current=True, **values)
         html = Markup('<div class="avrec-caption avrec-above">{}</div>{}').format(title, html)
     kind = f"avrec-checks {HEADLINE_CLASS}" if headline and serious else "avrec-checks"
@@ -55,7 +55,7 @@ def banner(template: str, /, **values: Any) -> None:
         '<div class="avrec-banner" style="border:2px solid #C62828;border-left-width:12px;padding:.5em 1em">'
         "<strong>⚠ {}</strong></div>"
     ).format(both(template, only_current=True, **values))
-    plainly = f"⚠ {filled(template, values)}"
+    plainly = f"⚠ {in_current_language(template, values)}"
     texts = {language: plain(template, language, **values) for language in LANGUAGES}
     emit({"text/html": html, "text/plain": plainly, BANNER_MIME: texts})
 

@@ -42,11 +42,11 @@ def show(
     check_points(points_of(figure))
     if figure.layout.template == pio.templates["plotly"]:
         figure.update_layout(template=house_template())
-    text = filled(caption, values)
+    text = in_current_language(caption, values)
     spoken = [text]
     html = Markup('<div class="avrec-caption">{}</div>').format(both(caption, only_current=True, **values))
     if takeaway:
-        spoken.append(filled(takeaway, values))
+        spoken.append(in_current_language(takeaway, values))
         html += Markup('<p class="avrec-takeaway">{}</p>').format(both(takeaway, only_current=True, **values))
     if table is not None:
         rows = table_html(table, only_current=True, **{"limit": FOLDED_ROWS, **(table_options or {})})
@@ -60,7 +60,7 @@ def show(
 
 def finding(template: str, /, *, headline: bool = False, **values: Any) -> None:
     """Display one computed sentence, set apart: what the numbers above say; `headline` puts it on top of the report."""
-    text = filled(template, values)
+    text = in_current_language(template, values)
     kind = f"avrec-finding {HEADLINE_CLASS}" if headline else "avrec-finding"
     html = Markup('<p class="{}" style="border-left:3px solid #009E73;padding:.4em .9em">{}</p>')
     emit(
@@ -83,14 +83,14 @@ def show_table(
     html = table_html(
         table, limit=limit, digits=digits, columns=columns, intervals=intervals, translate=translate, only_current=True
     )
-    text = filled(caption, values) if caption else ""
+    text = in_current_language(caption, values) if caption else ""
     if caption:
         title = both(caption, only_current=True, **values)
         html = Markup('<div class="avrec-caption avrec-above">{}</div>{}').format(title, html)
     emit({"text/html": html, "text/plain": f"{text}\n{table.head(limit)}".strip()})
 
 
-def filled(template: str, values: Mapping[str, Any]) -> str:
+def in_current_language(template: str, values: Mapping[str, Any]) -> str:
     """`template` in the current language as plain text; raises UsageError naming a value that it lacks."""
     try:
         return plain(template, **values)

@@ -20,7 +20,7 @@ TITLE = re.compile(r"<h1[^>]*>(.*?)</h1>\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Entry:
+class ContentsLine:
     """A line of the contents; `language` is None when it is shown in both."""
 
     heading: Heading
@@ -58,7 +58,7 @@ class Story:
     titles: dict[Language, str] = field(default_factory=dict)
     banners: list[dict[str, str]] = field(default_factory=list)
     headlines: list[Markup] = field(default_factory=list)
-    contents: list[Entry] = field(default_factory=list)
+    contents: list[ContentsLine] = field(default_factory=list)
     blocks: list[Prose | Code] = field(default_factory=list)
     figures: Figures = field(default_factory=Figures)
 
@@ -107,8 +107,8 @@ def _add_prose(story: Story, source: str, attachments: Mapping[str, Any], is_pai
     if is_pair and isinstance(previous, Prose):
         story.blocks[-1] = Prose(previous.html, html)
         first = len(story.contents) - previous.listed
-        story.contents[first:] = [Entry(entry.heading, "en") for entry in story.contents[first:]]
-        story.contents += [Entry(heading, "zh") for heading in listed]
+        story.contents[first:] = [ContentsLine(entry.heading, "en") for entry in story.contents[first:]]
+        story.contents += [ContentsLine(heading, "zh") for heading in listed]
     else:
         story.blocks.append(Prose(html, listed=len(listed)))
-        story.contents += [Entry(heading, None) for heading in listed]
+        story.contents += [ContentsLine(heading, None) for heading in listed]
