@@ -11,10 +11,16 @@ from avrec_lib.data.facts import Fact, in_percent, level_of, share_of
 from avrec_lib.data.split import Split
 
 BY_TIME = ("global_time", "rolling_time")
-FROM_THE_CHECKS = (
-    "exact_duplicates", "near_duplicates", "repeats", "times_in_the_future", "too_busy_users", "clockwork_users",
-)  # fmt: skip
-"""Facts about the rows that mislead whatever the split; the others of `data.checks` matter to some splits only."""
+FOUND_NONE = {
+    "exact_duplicates": "No event repeats another in every column.",
+    "near_duplicates": "No act of a user on an item is repeated within seconds.",
+    "repeats": "No user comes back to an item already met.",
+    "times_in_the_future": "No event lies in the future.",
+    "too_busy_users": "No user is too busy for one person.",
+    "clockwork_users": "No user acts at equal intervals, as programs do.",
+}
+"""Facts about the rows that mislead whatever the split, and what is said when there are none; the other facts of
+`data.checks` matter to some splits only."""
 
 
 def future_leak(splits: Sequence[Split]) -> Fact:
@@ -60,10 +66,10 @@ def future_leak(splits: Sequence[Split]) -> Fact:
 def facts_of_the_log(checks: Iterable[Fact]) -> list[Fact]:
     """Those facts of `data.checks` that mislead under any split, at their own levels; green where nothing was found."""
     by_name = {fact.name: fact for fact in checks}
-    kept = [by_name[name] for name in FROM_THE_CHECKS if name in by_name]
     return [
-        fact if fact.value else replace(fact, level="info", template="None were found in the log.", values={})
-        for fact in kept
+        fact if fact.value else replace(fact, level="info", template=nothing, values={})
+        for name, nothing in FOUND_NONE.items()
+        if (fact := by_name.get(name)) is not None
     ]
 
 

@@ -77,6 +77,12 @@ def test_the_summary_counts_the_lines_of_the_worst_level():
     assert summary.explanation("en").startswith("The protocol card is amber: 2 of its 3 lines")
 
 
+def test_what_the_row_checks_did_not_find_is_said_so():
+    found = lines(protocol_card([split_of(PEOPLE, [("u1", "i1")])]))
+    assert found["exact_duplicates"].explanation("en") == "No event repeats another in every column."
+    assert found["exact_duplicates"].explanation("zh") == "没有事件在每一列上都与另一事件相同。"
+
+
 def test_every_check_has_a_chinese_name():
     split = split_of(PEOPLE, [("u1", "i1")], k_core=5, min_value=3.0, graded=True, events_without_time=9)
     card = protocol_card([split], sampled_negatives=100)
