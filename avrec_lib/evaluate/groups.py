@@ -47,12 +47,14 @@ def query_groups(
     *,
     columns: Sequence[str] = USER_COLUMNS,
     top: int = 8,
+    keep_single: bool = False,
 ) -> Groups:
     """The groups of each of `queries` by what was known when it was asked.
 
     Known or new user; activity (training events, or the length of the query's own history); platform (the query's,
     else the one of most of the user's training events); and each of `columns` of `users` (age in bands, from the
-    birth year where only that is known). A column has its `top` largest groups, then "other", then "unknown". Raises
+    birth year where only that is known). A column has its `top` largest groups, then "other", then "unknown". A slice
+    in which all fall into one group is left out, unless `keep_single` (another window may have more). Raises
     UsageError for a column that no table of users has.
     """
     asked = queries_table(queries).select("query_id", "user_id", "cut", "history")
@@ -83,7 +85,8 @@ def query_groups(
             parts[slice_name] = _in_bands(_with_age(about), "query_id", "age", _ranges(AGE_FROM))
         else:
             parts[slice_name] = _largest(about, "query_id", name, top)
-    return _together("query_id", parts)
+    groups = _together("query_id", parts)
+    return groups if keep_single else only_splits(groups)
 
 
 def item_groups(
@@ -93,12 +96,13 @@ def item_groups(
     *,
     truth: pl.DataFrame | None = None,
     top: int = 8,
+    keep_single: bool = False,
 ) -> Groups:
     """The groups of each item of `train`, `items` and `truth`.
 
     Known or new item; popularity (`popularity_bands`); age at `cut` (default: the last training event) since it was
     published, else since its first training event; category, else the first tag; language. A column has its `top`
-    largest groups, then "other", then "unknown".
+    largest groups, then "other", then "unknown". A slice of one group is left out, unless `keep_single`.
     """
     lazy_items = pl.LazyFrame({"item_id": []}, {"item_id": pl.String}) if items is None else items.lazy()
     present = lazy_items.collect_schema().names()
@@ -126,7 +130,8 @@ def item_groups(
     parts["language of the item"] = (
         _largest(about, "item_id", "language", top) if has_language else "No item has a language."
     )
-    return _together("item_id", parts)
+    groups = _together("item_id", parts)
+    return groups if keep_single else only_splits(groups)
 
 
 def _together(key: str, parts: Mapping[str, Part]) -> Groups:
@@ -135,8 +140,6 @@ def _together(key: str, parts: Mapping[str, Part]) -> Groups:
     for name, part in parts.items():
         if isinstance(part, str):
             left_out[name] = part
-        elif part["group"].n_unique() < 2:
-            left_out[name] = NOT_A_SPLIT
         else:
             group, place = pl.col("group").cast(pl.String), pl.col("place").cast(pl.Int32)
             kept.append(
@@ -147,6 +150,14 @@ def _together(key: str, parts: Mapping[str, Part]) -> Groups:
     return Groups(
         pl.concat(kept) if kept else empty, pl.DataFrame(names, schema={"slice": pl.String, "reason": pl.String})
     )
+
+
+def only_splits(groups: Groups) -> Groups:
+    """`groups` without the slices in which all fall into one group; they are left out, and it is said."""
+    counts = groups.table.group_by("slice", maintain_order=True).agg(pl.col("group").n_unique())
+    whole = counts.filter(pl.col("group") < 2).select("slice", reason=pl.lit(NOT_A_SPLIT))
+    kept = groups.table.join(whole, on="slice", how="anti", maintain_order="left")
+    return Groups(kept, pl.concat([groups.left_out, whole]))
 
 
 def _ranges(starts: Sequence[int]) -> dict[str, float]:

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from avrec_lib.report.checks import banner, show_checks
+    from avrec_lib.report.checks import banner, show_checks, show_checks_side_by_side
     from avrec_lib.report.display import finding, show, show_table
     from avrec_lib.report.distributions import histogram, interval_chart, lorenz_curve
     from avrec_lib.report.dot_plots import dot_plot
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         store,
     )
     from avrec_lib.report.slices import show_slices, slice_chart
-    from avrec_lib.report.tables import with_interval
+    from avrec_lib.report.tables import side_by_side, with_interval
 
 _HOME = {
     "artefact_folder": "recording",
@@ -40,10 +40,12 @@ _HOME = {
     "scatter": "figures",
     "show": "display",
     "show_checks": "checks",
+    "show_checks_side_by_side": "checks",
     "show_slices": "slices",
     "show_table": "display",
     "slice_chart": "slices",
     "store": "recording",
+    "side_by_side": "tables",
     "with_interval": "tables",
 }
 __all__ = [
@@ -64,8 +66,10 @@ __all__ = [
     "scatter",
     "show",
     "show_checks",
+    "show_checks_side_by_side",
     "show_slices",
     "show_table",
+    "side_by_side",
     "slice_chart",
     "store",
     "with_interval",
