@@ -88,10 +88,11 @@ def place_lists(
         raise DataError("{file} has no rows for window {window}.", file=file.path, window=window)
     is_warm = pl.lit(True) if warm is None else pl.col("query_id").is_in(warm.implode())
     asked = queries.select("query_id", "user_id", warm=is_warm).with_row_index(LIST)
-    named = rows.with_columns(model=pl.col("model").fill_null(file.model) if "model" in rows.columns else
-                              pl.lit(file.model))  # fmt: skip
     placer = _Placer(file, asked, catalogue, k, seen, candidates)
-    return [placer.place(part) for part in named.partition_by("model", maintain_order=True)]
+    if "model" not in rows.columns:
+        return [placer.place(file.model, rows)]
+    systems = rows.with_columns(pl.col("model").fill_null(file.model)).partition_by("model", maintain_order=True)
+    return [placer.place(part["model"][0], part) for part in systems]
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,13 @@ class _Placer:
     seen: pl.DataFrame | None
     candidates: pl.Series | None
 
-    def place(self, rows: pl.DataFrame) -> Brought:
-        known = self._of_our_queries(rows)
-        ranks = self._by_rank(known) if "rank" in rows.columns else self._by_score(known)
-        self._refuse_twice(ranks, "rank", "{file} has several items at rank {what} of query {query}.")
-        top = ranks.filter(pl.col("rank") <= self.k)
+    def place(self, model: str, rows: pl.DataFrame) -> Brought:
+        key = "query_id" if "query_id" in rows.columns else "user_id"
+        belongs = self._belongs(rows, key)
+        ranks = self._by_rank(rows, belongs) if "rank" in rows.columns else self._by_score(rows, belongs, key)
+        listed = self._with_queries(ranks, key)
+        top = listed.filter(pl.col("rank") <= self.k)
+        self._refuse_twice(top, "rank", "{file} has several items at rank {what} of query {query}.")
         self._refuse_twice(top, "item_id", "{file} has the item {what} several times in the list of query {query}.")
         ranked = top.sort(LIST, "rank").select(
             "query_id", "user_id", "item_id", pl.col("rank").cast(pl.Int32),
@@ -121,64 +124,79 @@ class _Placer:
                 hint="The file must use the ids of the data set.",
                 file=self.file.path, theirs=some_of(ranked["item_id"]), ours=some_of(self.catalogue),
             )  # fmt: skip
+        known = int(belongs.sum())
+        if "rank" in rows.columns:
+            odd = facts_of_ranks(known if _starts_at_zero(rows, belongs) else 0, known, top)
+        else:
+            odd = facts_of_scores(listed, top, self.k)
         facts = [
-            *facts_of_rows(rows, known, self.file.unreadable + self.file.without_ids),
-            *(facts_of_ranks(known, ranks, top) if "rank" in rows.columns else facts_of_scores(ranks, top, self.k)),
-            *facts_of_lists(self.asked, known[LIST].unique(), top, self.k),
+            *facts_of_rows(rows.height, known, self.file.unreadable + self.file.without_ids),
+            *odd,
+            *facts_of_lists(self.asked, top, self.k),
             *facts_of_items(ranked, self.catalogue, self.seen, self.candidates),
         ]
-        return Brought(rows["model"][0], ranked.select(Ranked.column_names()), facts)
+        return Brought(model, ranked.select(Ranked.column_names()), facts)
 
-    def _of_our_queries(self, rows: pl.DataFrame) -> pl.DataFrame:
-        key = "query_id" if "query_id" in rows.columns else "user_id"
-        asked = self.asked
-        if key == "user_id" and asked["user_id"].n_unique() < asked.height:
-            often = asked.filter(pl.col("user_id").is_duplicated()).row(0, named=True)
+    def _belongs(self, rows: pl.DataFrame, key: str) -> pl.Series:
+        """Which rows are of queries that are asked here."""
+        if key == "user_id" and self.asked["user_id"].n_unique() < self.asked.height:
+            often = self.asked.filter(pl.col("user_id").is_duplicated()).row(0, named=True)
             raise DataError(
                 "{file} names users only, but here a user may ask several times ({user} does).",
                 hint="Add the column query_id of queries.parquet, for example {query}.",
                 file=self.file.path, user=repr(often["user_id"]), query=repr(often["query_id"]),
             )  # fmt: skip
-        known = rows.join(asked, on=key, how="inner", suffix="_asked", maintain_order="left")
-        if known.is_empty():
+        belongs = rows[key].is_in(self.asked[key].implode()).fill_null(value=False)
+        if not belongs.any():
             raise DataError(
                 "No {column} of {file} is asked here: it has {theirs}, while ours are {ours}.",
-                hint="The file must use the ids of the data set, and the same split.",
-                column=key, file=self.file.path, theirs=some_of(rows[key]) or "–", ours=some_of(asked[key]),
+                hint="The file must use the ids of the data set, and the same split.", column=key,
+                file=self.file.path, theirs=some_of(rows[key]) or "–", ours=some_of(self.asked[key]),
             )  # fmt: skip
-        if "user_id_asked" in known.columns:
-            other = known.filter(pl.col("user_id") != pl.col("user_id_asked"))
+        return belongs
+
+    def _by_rank(self, rows: pl.DataFrame, belongs: pl.Series) -> pl.DataFrame:
+        """The rows of ranks up to k, counted from 1."""
+        rank = pl.col("rank")
+        wrong = rows.filter(belongs & rows.select(
+            rank.is_null() | ~rank.is_finite() | (rank != rank.floor()) | (rank < 0)
+        ).to_series())  # fmt: skip
+        if wrong.height:
+            raise DataError(
+                "{count} of {total} ranks in {file} are no whole numbers from 1, for example {example}.",
+                hint="Leave such rows out, or leave the column rank out and bring a score.", count=wrong.height,
+                total=int(belongs.sum()), file=self.file.path, example=wrong["rank"][0],
+            )  # fmt: skip
+        counted = rank.cast(pl.Int64) + (1 if _starts_at_zero(rows, belongs) else 0)
+        scores = [pl.when(pl.col("score").is_finite()).then("score")] if "score" in rows.columns else []
+        return rows.lazy().filter(belongs & (rows["rank"] <= self.k)).with_columns(counted, *scores).collect()
+
+    def _by_score(self, rows: pl.DataFrame, belongs: pl.Series, key: str) -> pl.DataFrame:
+        """The rows of ranks up to k + 1, by score; equal ones keep their order (so counts an ordinal rank)."""
+        wrong = int((belongs & ~rows["score"].is_finite().fill_null(value=False)).sum())
+        if wrong:
+            raise DataError(
+                "{count} of {total} scores in {file} are no finite numbers, so they cannot be ranked.",
+                hint="Leave such rows out, or bring a rank.", count=wrong, total=int(belongs.sum()),
+                file=self.file.path,
+            )  # fmt: skip
+        rank = pl.col("score").rank("ordinal", descending=True).over(key).cast(pl.Int64)
+        ranks = rows.filter(belongs).select(rank).to_series()
+        return rows.filter(belongs).filter(ranks <= self.k + 1).with_columns(rank=ranks.filter(ranks <= self.k + 1))
+
+    def _with_queries(self, ranks: pl.DataFrame, key: str) -> pl.DataFrame:
+        """`ranks` with query_id, user_id and the row of its query, in the order of the lists."""
+        listed = ranks.join(self.asked, on=key, suffix="_asked", maintain_order="left")
+        if "user_id_asked" in listed.columns:
+            other = listed.filter((pl.col("user_id") != pl.col("user_id_asked")).fill_null(value=False))
             if other.height:
                 raise DataError(
                     "{count} rows of {file} name another user than their query: query {query} is asked by {ours}, not "
                     "by {theirs}.", count=other.height, file=self.file.path, query=repr(other["query_id"][0]),
                     ours=repr(other["user_id_asked"][0]), theirs=repr(other["user_id"][0]),
                 )  # fmt: skip
-            known = known.drop("user_id").rename({"user_id_asked": "user_id"})
-        return known
-
-    def _by_rank(self, known: pl.DataFrame) -> pl.DataFrame:
-        rank = pl.col("rank")
-        wrong = known.filter(rank.is_null() | ~rank.is_finite() | (rank != rank.floor()) | (rank < 0))
-        if wrong.height:
-            raise DataError(
-                "{count} of {total} ranks in {file} are no whole numbers from 1, for example {example}.",
-                hint="Leave such rows out, or leave the column rank out and bring a score.", count=wrong.height,
-                total=known.height, file=self.file.path, example=wrong["rank"][0],
-            )  # fmt: skip
-        moved = known.with_columns(rank.cast(pl.Int64) + (1 if known["rank"].min() == 0 else 0))
-        scores = [pl.when(pl.col("score").is_finite()).then("score")] if "score" in known.columns else []
-        return moved.with_columns(scores)
-
-    def _by_score(self, known: pl.DataFrame) -> pl.DataFrame:
-        wrong = known.height - int(known["score"].is_finite().sum())
-        if wrong:
-            raise DataError(
-                "{count} of {total} scores in {file} are no finite numbers, so they cannot be ranked.",
-                hint="Leave such rows out, or bring a rank.", count=wrong, total=known.height, file=self.file.path,
-            )  # fmt: skip
-        ordered = known.sort(LIST, "score", ROW, descending=[False, True, False])
-        return ordered.with_columns(rank=pl.int_range(1, pl.len() + 1).over(LIST))
+            listed = listed.drop("user_id").rename({"user_id_asked": "user_id"})
+        return listed.sort(LIST, "rank", ROW)
 
     def _refuse_twice(self, rows: pl.DataFrame, column: str, template: str) -> None:
         twice = rows.select(LIST, column).is_duplicated()
@@ -189,3 +207,7 @@ class _Placer:
                 file=self.file.path, what=example[column] if column == "rank" else repr(example[column]),
                 query=repr(example["query_id"]), count=rows.filter(twice)[LIST].n_unique(),
             )  # fmt: skip
+
+
+def _starts_at_zero(rows: pl.DataFrame, belongs: pl.Series) -> bool:
+    return rows["rank"].filter(belongs).min() == 0

@@ -13,31 +13,29 @@ LIST = "list"
 NEVER = 2.0  # a share that nothing reaches
 
 
-def facts_of_rows(rows: pl.DataFrame, known: pl.DataFrame, lost: int) -> list[Fact]:
-    """What was left out: `lost` rows that say nothing, and those of `rows` that are not among the `known`."""
-    others = rows.height - known.height
+def facts_of_rows(rows: int, known: int, lost: int) -> list[Fact]:
+    """What was left out: `lost` rows that say nothing, and those of the other `rows` that nobody here asks for."""
     return [
-        _fact("rows_without_ids", lost, rows.height + lost, 1e-12, 0.5,
+        _fact("rows_without_ids", lost, rows + lost, 1e-12, 0.5,
               "Rows of the file that cannot be read, or lack the item or whom to show it to: {value} ({share}). They "
               "are left out."),
-        _fact("rows_of_others", others, rows.height, NEVER, NEVER,
+        _fact("rows_of_others", rows - known, rows, NEVER, NEVER,
               "Rows of the file for users who are not asked here: {value} ({share}). They are left out."),
     ]  # fmt: skip
 
 
-def facts_of_ranks(known: pl.DataFrame, ranks: pl.DataFrame, top: pl.DataFrame) -> list[Fact]:
-    """Of rows that bring a rank (`known`), the same with ranks from 1 (`ranks`), and the first k of them (`top`)."""
-    moved = ranks.height if known["rank"].min() == 0 else 0
+def facts_of_ranks(moved: int, known: int, top: pl.DataFrame) -> list[Fact]:
+    """Of `known` rows that bring a rank, those that were `moved`, and what is odd in the first k of them (`top`)."""
     gaps = top.group_by(LIST).agg(missing=pl.col("rank").max() > pl.len())["missing"]
     facts = [
-        _fact("ranks_from_zero", moved, ranks.height, NEVER, NEVER,
+        _fact("ranks_from_zero", moved, known, NEVER, NEVER,
               "The ranks of the file start at 0: all {value} are moved up by one."),
         _fact("missing_ranks", int(gaps.sum()), gaps.len(), 0.01, NEVER,
               "Lists in which a rank is missing: {value} ({share}). Those places stay empty and miss."),
     ]  # fmt: skip
-    if "score" in known.columns:
+    if "score" in top.columns:
         score = pl.col("score")
-        rising = int(top.sort(LIST, "rank").select(((score > score.shift()) & _same_list()).sum()).item())
+        rising = int(top.select(((score > score.shift()) & _same_list()).sum()).item())
         facts.append(
             _fact("rank_against_score", rising, top.height, 0.01, NEVER,
                   "Places that have a higher score than the place above them: {value} ({share}). The rank decides; is "
@@ -46,23 +44,22 @@ def facts_of_ranks(known: pl.DataFrame, ranks: pl.DataFrame, top: pl.DataFrame) 
     return facts
 
 
-def facts_of_scores(ranks: pl.DataFrame, top: pl.DataFrame, k: int) -> list[Fact]:
-    """Of lists that were ranked by score (`ranks`, in order): places among the first `k` (`top`) that tie."""
-    reach = ranks.filter(pl.col("rank") <= k + 1)
+def facts_of_scores(listed: pl.DataFrame, top: pl.DataFrame, k: int) -> list[Fact]:
+    """Of lists that were ranked by score, in order to rank k + 1: places among the first `k` (`top`) that tie."""
     as_above = ((pl.col("score") == pl.col("score").shift()) & _same_list()).fill_null(value=False)
     tied = (as_above | as_above.shift(-1, fill_value=False)) & (pl.col("rank") <= k)
     return [
-        _fact("score_ties", int(reach.select(tied.sum()).item()), top.height, 0.05, NEVER,
+        _fact("score_ties", int(listed.select(tied.sum()).item()), top.height, 0.05, NEVER,
               "Places whose score the item above or below them has too: {value} ({share}). Equal scores stay in the "
               "order of the file, which says nothing of the system.")
     ]  # fmt: skip
 
 
-def facts_of_lists(asked: pl.DataFrame, answered: pl.Series, top: pl.DataFrame, k: int) -> list[Fact]:
-    """Of the queries `asked` (with `warm`: is the user known?) those that are not `answered`, and those whose list in
-    `top` has fewer than `k` items.
+def facts_of_lists(asked: pl.DataFrame, top: pl.DataFrame, k: int) -> list[Fact]:
+    """Of the queries `asked` (with `warm`: is the user known?) those without a list in `top`, and those whose list has
+    fewer than `k` items.
     """
-    empty = asked.filter(~pl.col(LIST).is_in(answered.implode()))["warm"]
+    empty = asked.filter(~pl.col(LIST).is_in(top[LIST].unique().implode()))["warm"]
     warm, short = int(asked["warm"].sum()), top.group_by(LIST).len().filter(pl.col("len") < k).height
     return [
         _fact("known_users_without_list", int(empty.sum()), warm, 0.05, 0.5,
