@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from avrec_lib.data.facts import LEVELS, Fact
+from avrec_lib.data.facts import LEVELS, Fact, in_percent
 from avrec_lib.report.display import BANNER_MIME, HEADLINE_CLASS, emit, in_current_language
+from avrec_lib.report.tables import NOTHING
 from avrec_lib.report.words import both, paired, plain
 from avrec_lib.strings import LANGUAGES, say
 
@@ -46,6 +47,41 @@ def show_checks(facts: Iterable[Fact], caption: str = "", *, headline: bool = Fa
         emit({"text/html": fold.format(label, _rows(fine)), "text/plain": "\n".join(map(_line, fine))})
 
 
+def show_checks_side_by_side(facts: Mapping[str, Iterable[Fact]], caption: str = "", **values: Any) -> None:
+    """Display the level of each check (a row) for each name of `facts` (a column): a split, a data set.
+
+    A dash where a check was not made. `caption` is a template filled with `values`.
+    """
+    columns = {name: {fact.name: fact for fact in made} for name, made in facts.items()}
+    worst: dict[str, int] = {}
+    for fact in (fact for made in columns.values() for fact in made.values()):
+        worst[fact.name] = min(LEVELS.index(fact.level), worst.get(fact.name, len(LEVELS)))
+    marks = {
+        check: [_mark(made.get(check)) for made in columns.values()] for check in sorted(worst, key=worst.__getitem__)
+    }
+    cell = Markup('<td style="text-align:left">{}</td>')
+    rows = Markup("\n").join(
+        Markup('<tr><th scope="row" style="text-align:left">{}</th>{}</tr>').format(
+            _named(check), Markup("").join(cell.format(mark) for mark in line)
+        )
+        for check, line in marks.items()
+    )
+    head = Markup("").join(Markup('<th style="text-align:left">{}</th>').format(name) for name in columns)
+    html = Markup(
+        '<div class="avrec-scroll"><table class="avrec-table"><thead><tr><th></th>{}</tr></thead>'
+        "<tbody>\n{}\n</tbody></table></div>"
+    ).format(head, rows)
+    spoken = []
+    if caption:
+        spoken.append(in_current_language(caption, values))
+        title = both(caption, only_current=True, **values)
+        html = Markup('<div class="avrec-caption avrec-above">{}</div>{}').format(title, html)
+    for check in marks:
+        levels = [f"{name} {ICONS[made[check].level]}" for name, made in columns.items() if check in made]
+        spoken.append(f"{check}: {', '.join(levels)}")
+    emit({"text/html": html, "text/plain": "\n".join(spoken)})
+
+
 def banner(template: str, /, **values: Any) -> None:
     """Display a warning that nobody can miss: on top of the report, in the index of reports, and where it is called.
 
@@ -74,6 +110,15 @@ def _rows(facts: Sequence[Fact]) -> Markup:
         for fact in facts
     )  # fmt: skip
     return Markup('<table class="avrec-table"><tbody>\n{}\n</tbody></table>').format(rows) if facts else Markup("")
+
+
+def _mark(fact: Fact | None) -> Markup | str:
+    if fact is None:
+        return NOTHING
+    return Markup('<span class="avrec-mark avrec-{}" style="color:{}" title="{}">{}</span>\u00a0{}').format(
+        fact.level, COLOURS[fact.level], fact.explanation(), ICONS[fact.level],
+        "" if fact.share is None else in_percent(fact.share).replace(" ", "\u00a0"),
+    )  # fmt: skip
 
 
 def _named(check: str) -> Markup:

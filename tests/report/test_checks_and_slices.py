@@ -85,6 +85,15 @@ def test_checks_that_are_not_fine_stand_in_short_too(make_run, displayed):
     assert "tied events" in short and "near duplicates" not in short
 
 
+def test_cards_side_by_side_have_the_worst_check_on_top_and_a_dash_where_none_was_made(home, displayed):
+    report.show_checks_side_by_side({"global_time": [FINE], "random": [FINE, RED]}, "Checks of {name}", name=CANARY)
+    html, text = displayed[0]["text/html"], displayed[0]["text/plain"]
+    assert html.index("tied events") < html.index("near duplicates")
+    assert '<td style="text-align:left">–</td><td style="text-align:left"><span class="avrec-mark avrec-red"' in html
+    assert "✗</span>\u00a075.0\u00a0%" in html and CANARY not in html
+    assert text.splitlines()[1:] == ["tied_events: random ✗", "near_duplicates: global_time ✓, random ✓"]
+
+
 def test_a_banner_stands_above_the_status_of_the_report_in_the_index_and_in_the_record(make_run, displayed):
     report.banner("**yes** {name}", name=CANARY)
     report.banner("**yes** {name}", name=CANARY)
