@@ -75,7 +75,7 @@ def print_means(title: str, summary: pl.DataFrame) -> None:
 def print_differences(differences: pl.DataFrame) -> None:
     """A row a pair and metric, then what the first metric means, in a sentence a pair."""
     from avrec_lib.evaluate.verdicts import verdict_sentence
-    from avrec_lib.report.tables import number, with_interval
+    from avrec_lib.report.tables import with_interval
 
     rows = differences.to_dicts()
     typer.echo(
@@ -85,7 +85,7 @@ def print_differences(differences: pl.DataFrame) -> None:
         {say("Pair"): [f"{row['model']} − {row['baseline']}" for row in rows],
          say("Metric"): [name_at(row["metric"], row["k"]) for row in rows],
          say("Difference"): [with_interval(row["difference"], row["low"], row["high"], 4) for row in rows],
-         "p": [number(row["p_adjusted"]) for row in rows],
+         "p": [_p_value(row["p_adjusted"]) for row in rows],
          "n": [f"{row['n']:,}" for row in rows],
          say("Verdict"): [say(row["verdict"]) for row in rows]}
     )  # fmt: skip
@@ -94,6 +94,12 @@ def print_differences(differences: pl.DataFrame) -> None:
         if (row["metric"], row["k"]) == first:
             template, values = verdict_sentence(row)
             typer.echo(say(template, **values).replace("**", ""))
+
+
+def _p_value(p_value: float | None) -> str:
+    from avrec_lib.report.tables import number
+
+    return "< 0.001" if p_value is not None and p_value < 0.001 else number(p_value)
 
 
 def name_at(metric: str, k: int | None) -> str:
