@@ -40,6 +40,23 @@ def reports_folder() -> Path:
     return home() / "reports"
 
 
+def working_folders() -> list[Path]:
+    """Where a person's relative path may start: the working folder, the folder in which the command was typed (the
+    kernel of a notebook works in `notebooks/`), and the workbench.
+    """
+    typed_in = os.environ.get("PWD")
+    places = [Path.cwd(), *([Path(typed_in)] if typed_in else []), home()]
+    return list(dict.fromkeys(place.resolve() for place in places))
+
+
+def seek(path: Path) -> Path:
+    """`path`, from the first of `working_folders` where it exists; as it stands where it exists in none."""
+    path = path.expanduser()
+    if path.exists():
+        return path
+    return next((folder / path for folder in working_folders() if (folder / path).exists()), path)
+
+
 def inside(folder: Path, *parts: str) -> Path:
     """`folder/parts…`, refused (UsageError) when it would lie outside `folder`."""
     path = folder.joinpath(*parts).resolve()

@@ -116,10 +116,8 @@ def _trials(
     from avrec_lib.evaluate.trial import run_trials
     from avrec_lib.models import Popularity
 
-    paths = [path.expanduser() for path in files]
-    systems = bring_systems(
-        paths, splits, catalogue=catalogue_of(dataset), k=depth, taken=[Popularity.name]
-    )  # before any model is trained: what is wrong with a file should be said at once
+    # Before any model is trained: what is wrong with a file should be said at once.
+    systems = bring_systems(files, splits, catalogue=catalogue_of(dataset), k=depth, taken=[Popularity.name])
     items = dataset.items.collect()
     ours = run_trials([Popularity()], splits, depth, items=items if items.height else None)
     return [*ours, *(trial for system in systems for trial in system.trials)], systems

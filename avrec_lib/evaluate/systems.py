@@ -15,6 +15,7 @@ from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate.bring import Brought, place_lists
 from avrec_lib.evaluate.ranked_file import RankedFile, read_ranked_file
 from avrec_lib.evaluate.trial import Trial
+from avrec_lib.paths import seek
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,12 @@ def bring_systems(
 ) -> list[System]:
     """The systems in the files `paths`, in that order, placed on `splits` (the windows of one `split_windows`).
 
+    A relative path may start where the command was typed, or in the workbench (`paths.seek`).
     `catalogue` are all known item ids, `k` the deepest rank that is read, `taken` the names of models beside them: a
     name that occurs twice gets its file's path added. With several windows a file needs the column window. Raises
     what `read_ranked_file` and `place_lists` raise; UsageError for the same file twice.
     """
+    paths = [seek(path) for path in paths]
     twice = [path for place, path in enumerate(paths) if path.resolve() in {other.resolve() for other in paths[:place]}]
     if twice:
         raise UsageError("{file} is given twice.", file=twice[0])

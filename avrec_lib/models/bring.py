@@ -13,16 +13,16 @@ from typing import Any
 
 from avrec_lib.errors import AvrecError, UsageError, nearest
 from avrec_lib.models.blame import said_by
-from avrec_lib.paths import home
+from avrec_lib.paths import seek, working_folders
 from avrec_lib.protocols import Recommender
 
 
 def bring_model(spec: str, **options: Any) -> Recommender:
     """An unfitted model of the class (or what the function returns) that `spec` names, made with `options`.
 
-    A path is sought from the working folder and from the workbench folder; a package also in these two. A file that
-    changed is read anew. Raises UsageError when there is no such module, file or class, when the constructor asks for
-    other arguments than `options`, and when the stranger's own code fails, with its line.
+    A relative path, and a package, may start in the working folder, where the command was typed, or in the workbench. A
+    file that changed is read anew. Raises UsageError when there is no such module, file or class, when the constructor
+    asks for other arguments than `options`, and when the stranger's own code fails, with its line.
     """
     make = find_maker(spec)
     try:
@@ -69,10 +69,9 @@ def find_maker(spec: str) -> Callable[..., Recommender]:
 
 
 def _from_file(path: Path, spec: str) -> ModuleType:
-    tried = [folder / path.expanduser() for folder in (Path.cwd(), home())]
-    file = next((place for place in tried if place.is_file()), None)
-    if file is None:
-        beside = [each.name for each in tried[0].parent.glob("*.py")]
+    file = seek(path)
+    if not file.is_file():
+        beside = [each.name for folder in working_folders() for each in (folder / path).parent.glob("*.py")]
         guess = nearest(path.name, beside)
         raise UsageError(
             "There is no file {file}.", hint="Did you mean {guess}?" if guess else "", file=path,
@@ -98,7 +97,7 @@ def _from_file(path: Path, spec: str) -> ModuleType:
 
 
 def _from_package(name: str, spec: str) -> ModuleType:
-    for folder in (Path.cwd(), home()):
+    for folder in working_folders():
         _look_in(str(folder))
     importlib.invalidate_caches()
     try:

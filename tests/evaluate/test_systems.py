@@ -71,6 +71,13 @@ def test_names_that_occur_twice_are_told_apart_by_their_files(tmp_path: Path) ->
     assert system.trials[0].model == system.model
 
 
+def test_a_relative_path_may_start_where_the_command_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "typed here" / "recs.parquet", [("a", "y", 1)])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PWD", str(tmp_path / "typed here"))
+    assert [system.model for system in bring(Path("recs.parquet"))] == ["recs"]
+
+
 def test_the_same_file_twice_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "recs.parquet", [("a", "y", 1)])
     with pytest.raises(UsageError, match="given twice"):

@@ -58,6 +58,14 @@ def test_a_relative_path_is_sought_from_the_workbench_too_and_its_neighbours_can
     assert bring_model("mine.py:Mine").name == "deep"
 
 
+def test_a_path_may_start_where_the_command_was_typed(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = elsewhere / "typed here"
+    folder.mkdir()
+    (folder / "mine.py").write_text('from strangers import Neighbours\nclass Mine(Neighbours): name = "typed"')
+    monkeypatch.setenv("PWD", str(folder))  # the shell's folder, which a kernel that works elsewhere inherits
+    assert bring_model("mine.py:Mine").name == "typed"
+
+
 def test_a_file_that_changed_is_read_anew(elsewhere: Path) -> None:
     for name in ("first", "second one"):
         (elsewhere / "mine.py").write_text(f'from strangers import Neighbours\nclass Mine(Neighbours): name = "{name}"')
