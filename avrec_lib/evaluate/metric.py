@@ -10,6 +10,8 @@ import polars as pl
 
 from avrec_lib.strings import Language, say
 
+ABBREVIATIONS = ("ndcg", "mrr", "map", "auc", "f1")
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -32,3 +34,9 @@ def metric_table(metrics: Mapping[str, Metric]) -> pl.DataFrame:
     """Columns metric, title, better (higher, lower, or empty), unit: what a report says of `metrics`."""
     rows = [(name, one.title, one.better or "", one.unit) for name, one in metrics.items()]
     return pl.DataFrame(rows, schema=dict.fromkeys(("metric", "title", "better", "unit"), pl.String), orient="row")
+
+
+def metric_label(metric: str, k: int | None = None) -> str:
+    """A metric as people write it: `NDCG@10`, `hit rate@10`."""
+    name = metric.upper() if metric in ABBREVIATIONS else metric.replace("_", " ")
+    return name if k is None else f"{name}@{k}"

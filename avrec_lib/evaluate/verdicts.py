@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from avrec_lib.evaluate.metric import metric_label
 from avrec_lib.evaluate.power import ALPHA, users_needed
 
 Better = Literal["higher", "lower"] | None
@@ -81,10 +82,11 @@ SENTENCES = {
     "on the edge": "**{model} against {baseline} cannot be decided with this data**: {metric} differs by {difference} "
     "for the same {users} users (corrected p {p}), and interval and test do not agree.",
     "undecided": "**{model} against {baseline} cannot be decided with this data**: {metric} differs by {difference} "
-    "for the same {users} users. They reveal a true difference of {smallest} four times out of five; one of {target} "
-    "takes about {needed} users.",
+    "for the same {users} users. With them a true difference of {smallest} would be found four times out of five; "
+    "one of {target} would take about {needed} users.",
     "undecided, out of reach": "**{model} against {baseline} cannot be decided with this data**: {metric} differs by "
-    "{difference} for the same {users} users. They reveal a true difference of {smallest} four times out of five.",
+    "{difference} for the same {users} users. With them a true difference of {smallest} would be found four times out "
+    "of five.",
 }
 
 
@@ -100,13 +102,13 @@ def verdict_sentence(row: Mapping[str, Any], alpha: float = ALPHA) -> tuple[str,
     means = _decimals(row["mean"], row["baseline_mean"])
     target = max(abs(row["difference"] or 0.0), row["zone"] or 0.0)
     needed = _needed(row, target, alpha)
-    name = str(row["metric"]) if row["k"] is None else f"{row['metric']}@{row['k']}"
+    name = metric_label(row["metric"], row["k"])
     values = {
         "model": row["model"], "baseline": row["baseline"], "metric": f"{name} ↓" if row["better"] == "lower" else name,
         "mean": _text(row["mean"], means), "baseline_mean": _text(row["baseline_mean"], means),
         "difference": _interval(row, digits), "users": f"{row['users']:,}", "differing": f"{row['differing']:,}",
         "fewest": str(FEWEST_USERS), "comparisons": f"{row['comparisons']:,}", "p": _p_text(row["p_adjusted"]),
-        "zone": _text(row["zone"], _decimals(row["zone"])), "target": _text(target, _decimals(target)),
+        "zone": _text(row["zone"], _decimals(row["zone"])), "target": _text(target, digits),
         "smallest": _text(row["smallest_detectable"], _decimals(row["smallest_detectable"])),
         "needed": f"{needed:,}" if needed else "–",
     }  # fmt: skip

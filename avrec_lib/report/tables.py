@@ -39,15 +39,19 @@ def with_interval(value: float | None, low: float | None, high: float | None, di
 
 def side_by_side(
     table: pl.DataFrame, rows: Collection[str], *, by: str = "model", value: str = "value", low: str = "low",
-    high: str = "high", digits: int = 3,
+    high: str = "high",
 ) -> pl.DataFrame:  # fmt: skip
-    """The columns `rows`, then a column of text for each value of `by`: `0.073 [0.055, 0.091]`, a dash for nothing."""
-    parts = table.select(value, low, high).iter_rows()
-    cells = table.select(
-        *rows,
-        by,
-        cell=pl.Series([with_interval(centre, bottom, top, digits) for centre, bottom, top in parts], dtype=pl.String),
-    )
+    """The columns `rows`, then a column of text for each value of `by`: `0.073 [0.055, 0.091]`, a dash for nothing.
+
+    Numbers from 10 have one decimal, from 100 none, smaller ones three.
+    """
+
+    def cell(centre: float | None, bottom: float | None, top: float | None) -> str:
+        size = abs(centre or 0)
+        return with_interval(centre, bottom, top, 0 if size >= 100 else 1 if size >= 10 else 3)
+
+    texts = [cell(*part) for part in table.select(value, low, high).iter_rows()]
+    cells = table.select(*rows, by, cell=pl.Series(texts, dtype=pl.String))
     return cells.pivot(by, index=list(rows), values="cell", aggregate_function="first").fill_null(NOTHING)
 
 

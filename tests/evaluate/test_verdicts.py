@@ -64,13 +64,13 @@ def test_each_kind_of_row_has_its_verdict_and_its_sentence(reason: str) -> None:
 
 def test_where_lower_is_better_the_words_turn_and_the_sentence_says_so() -> None:
     assert [row(better="lower")["verdict"], row(**DOWN, better="lower")["verdict"]] == ["worse", "better"]
-    assert verdict_sentence(row(better="lower", metric="skip_rate"))[1]["metric"] == "skip_rate@10 ↓"
+    assert verdict_sentence(row(better="lower", metric="skip_rate"))[1]["metric"] == "skip rate@10 ↓"
 
 
 def test_a_sentence_carries_difference_interval_users_and_means() -> None:
     template, values = verdict_sentence(row())
     assert say(template, "en", **values) == (
-        "**EASE is better than popular**: ndcg@10 is 0.120 against 0.100, a difference of +0.0200 [0.0100, 0.0300] "
+        "**EASE is better than popular**: NDCG@10 is 0.120 against 0.100, a difference of +0.0200 [0.0100, 0.0300] "
         "for the same 200 users (corrected p = 0.009)."
     )
 
@@ -79,14 +79,14 @@ def test_an_undecided_sentence_says_what_it_would_take() -> None:
     template, values = verdict_sentence(row(**WIDE, comparisons=1, n=200))
     # (1.96 + .84)² · (.005² · 200) / .006² = 1,090 users, rounded up to two digits.
     assert values["needed"] == "1,100"
-    assert "true difference of 0.0180 four times out of five; one of 0.00600 takes about 1,100 users" in say(
+    assert "true difference of 0.0180 would be found four times out of five; one of 0.0060 would take about 1,100 users" in say(
         template, "en", **values
     )
 
 
 def test_a_difference_smaller_than_the_zone_asks_for_the_users_that_show_the_zone() -> None:
     _, values = verdict_sentence(row(**WIDE | {"difference": 0.0002, "zone": 0.003}, comparisons=1))
-    assert values["target"] == "0.00300"
+    assert values["target"] == "0.0030"
 
 
 def test_the_interval_alone_and_the_test_alone_decide_nothing() -> None:
@@ -107,7 +107,7 @@ def test_no_zone_means_nothing_is_equivalent() -> None:
 def test_large_and_undivided_numbers_are_written_out() -> None:
     one = row(metric="watch_seconds", k=None, difference=-1234.5, low=-2000.2, high=-500.0, mean=90000.0)
     _, values = verdict_sentence(one)
-    assert (values["metric"], values["difference"]) == ("watch_seconds", "−1,234 [−2,000, −500]")
+    assert (values["metric"], values["difference"]) == ("watch seconds", "−1,234 [−2,000, −500]")
 
 
 def test_every_sentence_and_verdict_is_translated() -> None:
