@@ -57,13 +57,14 @@ def _print_fact(fact: Fact) -> None:
 
 def print_means(title: str, summary: pl.DataFrame) -> None:
     """A row a metric, a column a system: mean [low, high]; then n and the queries without a value."""
+    from avrec_lib.evaluate.metric import metric_label
     from avrec_lib.report.tables import with_interval
 
     typer.echo(typer.style(title, bold=True))
     keys = summary.select("metric", "k").unique(maintain_order=True).rows()
     models = summary["model"].unique(maintain_order=True).to_list()
     of = {(row["model"], row["metric"], row["k"]): row for row in summary.iter_rows(named=True)}
-    columns = {say("Metric"): [name_at(*key) for key in keys]}
+    columns = {say("Metric"): [metric_label(*key) for key in keys]}
     for model in models:
         rows = [of[model, *key] for key in keys]
         columns[model] = [with_interval(row["value"], row["low"], row["high"], 4) for row in rows]
@@ -74,6 +75,7 @@ def print_means(title: str, summary: pl.DataFrame) -> None:
 
 def print_differences(differences: pl.DataFrame) -> None:
     """A row a pair and metric, then what the first metric means, in a sentence a pair."""
+    from avrec_lib.evaluate.metric import metric_label
     from avrec_lib.evaluate.verdicts import verdict_sentence
     from avrec_lib.report.tables import with_interval
 
@@ -83,7 +85,7 @@ def print_differences(differences: pl.DataFrame) -> None:
     )
     print_table(
         {say("Pair"): [f"{row['model']} − {row['baseline']}" for row in rows],
-         say("Metric"): [name_at(row["metric"], row["k"]) for row in rows],
+         say("Metric"): [metric_label(row["metric"], row["k"]) for row in rows],
          say("Difference"): [with_interval(row["difference"], row["low"], row["high"], 4) for row in rows],
          "p": [_p_value(row["p_adjusted"]) for row in rows],
          "n": [f"{row['n']:,}" for row in rows],
@@ -100,8 +102,3 @@ def _p_value(p_value: float | None) -> str:
     from avrec_lib.report.tables import number
 
     return "< 0.001" if p_value is not None and p_value < 0.001 else number(p_value)
-
-
-def name_at(metric: str, k: int | None) -> str:
-    """`ndcg@10`, or `auc`."""
-    return metric if k is None else f"{metric}@{k}"

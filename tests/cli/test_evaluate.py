@@ -115,8 +115,8 @@ def test_a_person_reads_card_means_differences_and_verdicts(
     assert main(["evaluate", str(bad), str(good), "--data", "taste", *words]) == 1
     said = capsys.readouterr().out
     for part in (
-        "Split by time at 2024-02-", "The protocol card is amber", "Users known from training", "ndcg@10",
-        "good is better than bad: ndcg@10 is", "good − popularity", "0.99 is asked: not met, and the whole interval",
+        "Split by time at 2024-02-", "The protocol card is amber", "Users known from training", "NDCG@10",
+        "good is better than bad: NDCG@10 is", "good − popularity", "0.99 is asked: not met, and the whole interval",
         "0.5 is asked: met, and the whole interval",
     ):  # fmt: skip
         assert part in said, part
@@ -160,7 +160,7 @@ def test_a_red_card_stops_unless_it_is_accepted(good: Path, capsys: pytest.Captu
     said = capsys.readouterr()
     assert "The protocol card is red" in said.err
     assert "--accept-red" in said.err
-    assert "ndcg@10" not in said.out
+    assert "NDCG@10" not in said.out
     assert main([*words, "--accept-red"]) == 0
     assert "The protocol card is red" in capsys.readouterr().out
 
