@@ -14,8 +14,8 @@ HOW = {
     "asked up to the next, and {test:,} test events are in them together.",
     "leave_last_out": "The **last choice of each user** is the answer ({test:,} of them); events at the same time are "
     "put in order by {tie_rule}. The models learn from what others did later, so read every number as optimistic.",
-    "random": "Split **at random**: {train:,} training and {test:,} test events. The models learn from rows that are "
-    "later than those they are asked about, so read every number below as optimistic.",
+    "random": "Split **at random**: {train:,} training and {test:,} test events. The models may learn from rows that "
+    "are later than those they are asked about, so read every number below as optimistic.",
     "user_holdout": "**{asked:,} users are held out**: nothing of them is learned, four fifths of their choices are "
     "told when they are asked, and the rest is to be found. Others' later choices are in training.",
     "cold_item": "The answers are **items that training never met**: {candidates:,} new items may be ranked, {train:,} "

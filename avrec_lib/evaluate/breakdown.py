@@ -32,17 +32,12 @@ def values_by_item_group(
     }  # fmt: skip
     parts = [
         item_values(
-            trial.ranked, trial.split.truth, _asked(trial.split), groups[trial.split.window].table, k=[k],
+            trial.ranked, trial.split.truth, trial.queries, groups[trial.split.window].table, k=[k],
             metrics=[metric], model=trial.model, seed=trial.seed, window=trial.split.window,
         )
         for trial in trials
     ]  # fmt: skip
     return only_splits(Groups(pl.concat(parts), groups[trials[0].split.window].left_out))
-
-
-def _asked(split: Split) -> pl.DataFrame:
-    known = split.warm_queries
-    return split.queries if known.is_empty() else known
 
 
 def _in_window(window: int, groups: Groups) -> pl.DataFrame:

@@ -121,7 +121,8 @@ def pairwise_differences(
     require_columns(["model"], values.columns, Values, "values")
     models = values["model"].unique(maintain_order=True).to_list()
     if len(models) < 2:
-        raise UsageError("One model alone cannot be compared; bring at least two.")
+        raise UsageError("One model alone cannot be compared; bring at least two.",
+                         hint="In notebook 40: add to shelf, models or ranked.")  # fmt: skip
     table = _measured(values, models, equivalence_zone, resamples, permutations, seed, of)
     return with_verdicts(table, correction=correction, better=better).select("model", "baseline", *PAIRED_COLUMNS)
 

@@ -39,9 +39,15 @@ class Trial:
     recommend_seconds: float | None = None
     peak_memory_mb: float | None = None
 
+    @property
+    def queries(self) -> pl.DataFrame:
+        """The queries of users that are known; all, where the split asks for new users only."""
+        known = self.split.warm_queries
+        return self.split.queries if known.is_empty() else known
+
     def lists(self, depth: int) -> Lists:
-        """The first `depth` places for the queries of known users, as `beyond_accuracy` and `media` take them."""
-        return Lists.of(self.ranked, self.split.warm_queries, depth)
+        """The first `depth` places for `queries`, as `beyond_accuracy` and `media` take them."""
+        return Lists.of(self.ranked, self.queries, depth)
 
     def answered(self, k: int, *, known: bool = True) -> float | None:
         """Share of the queries of known users (or of new ones) that got a full list of `k`; None without queries."""
@@ -49,16 +55,16 @@ class Trial:
         return answered_share(self.ranked.join(queries, on="query_id", how="semi"), queries, k)
 
     def beyond_accuracy(self, k: int, items: pl.DataFrame | None = None) -> BeyondAccuracy:
-        """What the lists of known users do besides hitting (`beyond_accuracy_values`)."""
+        """What the lists of `queries` do besides hitting (`beyond_accuracy_values`)."""
         split = self.split
         return beyond_accuracy_values(
-            self.lists(k), k=k, model=self.model, queries=split.warm_queries, train=split.train, items=items,
+            self.lists(k), k=k, model=self.model, queries=self.queries, train=split.train, items=items,
             truth=split.truth, catalogue=split.candidates, exclude_seen=split.exclude_seen, seed=self.seed,
             window=split.window,
         )  # fmt: skip
 
     def watch_time(self, k: int, items: pl.DataFrame | None = None) -> pl.DataFrame:
-        """`schema.Values` of what known users did with the lists while they were tested (`media.watch_values`)."""
+        """`schema.Values` of what users did with their lists while they were tested (`media.watch_values`)."""
         split, items = self.split, items if items is not None and items["duration_seconds"].count() else None
         gain = None if items is None else WatchTimeGain.fit(split.train, items)
         return watch_values(

@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from avrec_lib import paths
+from workbench import SHARED, avrec, new_home, page, runs
 
 NOTEBOOKS = ["00_start_here", "10_explore_logs", "40_compare_recommenders"]
-SHARED = Path(os.environ.get("AVREC_SHARED", Path(__file__).parents[3] / "shared")) / "data"
-
-
-def avrec(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"AVREC_HOME": str(home), "AVREC_LANGUAGE": "en"}
-    return subprocess.run(
-        [sys.executable, "-m", "avrec_lib", *words], env=environment, capture_output=True, text=True, timeout=300
-    )
-
-
-def new_home(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / "notebooks").symlink_to(paths.notebooks_folder())
-    return folder
-
-
-def runs(home: Path, notebook: str) -> list[dict[str, Any]]:
-    files = sorted((home / "reports" / notebook).glob("*/run.json"))
-    return [json.loads(file.read_text("utf-8")) for file in files]
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +63,12 @@ def test_resume_runs_nothing_twice_and_inline_leaves_one_file_to_mail(finished: 
 
 def test_two_runs_on_the_same_truth_can_be_paired_and_others_are_refused(finished: Path) -> None:
     assert avrec(finished, "run", "40", "--profile", "smoke", "-p", "regularisation=1000").returncode == 0
-    assert avrec(finished, "run", "40", "--profile", "smoke", "-p", "split=random").returncode == 0
-    first, *_, other, random = sorted(run["run_id"] for run in runs(finished, "40_compare_recommenders"))
+    assert avrec(finished, "run", "40", "--profile", "smoke", "-p", "test_share=0.1").returncode == 0
+    first, *_, other, later = sorted(run["run_id"] for run in runs(finished, "40_compare_recommenders"))
     paired = avrec(finished, "compare", first, other)
     assert paired.returncode == 0, paired.stderr
     assert "regularisation" in paired.stdout
-    refused = avrec(finished, "compare", first, random)
+    refused = avrec(finished, "compare", first, later)
     assert refused.returncode == 2
     assert "truth" in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -117,6 +93,5 @@ def test_a_users_own_raw_files_are_imported_and_run_through_all_notebooks(name: 
     assert imported.returncode == 0, imported.stdout + imported.stderr
     done = avrec(home, "run", "quick-start", "--profile", "smoke", "-p", "dataset=mine")
     assert done.returncode == 0, done.stdout + done.stderr
-    page = (next((home / "reports" / "40_compare_recommenders").iterdir()) / "report.html").read_text("utf-8")
-    said = "Split <strong>at random</strong>" in page
+    said = "Split <strong>at random</strong>" in page(home, "40_compare_recommenders")
     assert said == (name == "lastfm-2k"), "without times the split is random, and the report says so"
