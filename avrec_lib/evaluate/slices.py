@@ -34,7 +34,7 @@ def slice_table(
     _need(groups, "groups", "slice", "group")
     overall = summarise(values, resamples=1, seed=seed).select(*METRIC, overall="value")
     sliced = groups if "value" in groups.columns else _grouped(values, groups)
-    if values.height and sliced.is_empty():
+    if values.height and groups.height and sliced.is_empty():
         raise DataError("No value belongs to any of the groups: they are of other queries.")
     rows_of = sliced.partition_by("slice", "group", as_dict=True)
     parts = [

@@ -270,3 +270,8 @@ def test_items_of_no_group_in_the_truth_are_said():
     groups = pl.DataFrame({"item_id": ["2"], "slice": ["s"], "group": ["x"]})
     with pytest.raises(DataError, match="No item of the truth"):
         item_values(ranked, truth, queries("a"), groups, model="EASE")
+
+
+def test_a_log_that_shows_no_group_has_no_slices():
+    groups = pl.DataFrame(schema={"query_id": pl.String, "slice": pl.String, "group": pl.String})
+    assert slice_table(values(a=0.5, b=1.0), groups).is_empty()
