@@ -83,16 +83,6 @@ def gaps(events: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def sessions(gap_table: pl.DataFrame, longest_gap_minutes: float = 30) -> pl.DataFrame:
-    """Columns user_id, events, minutes: a session ends when the user is silent for over `longest_gap_minutes`."""
-    starts = pl.col("gap_seconds").is_null() | (pl.col("gap_seconds") > longest_gap_minutes * 60)
-    numbered = gap_table.with_columns(session=starts.cum_sum())
-    span = (pl.col("timestamp").max() - pl.col("timestamp").min()).dt.total_seconds() / 60
-    return numbered.group_by("session", maintain_order=True).agg(
-        user_id=pl.col("user_id").first(), events=pl.len(), minutes=span
-    ).drop("session")  # fmt: skip
-
-
 def watch_ratio(events: pl.LazyFrame, items: pl.LazyFrame) -> pl.Series:
     """Watched seconds over the item's duration, for every event that has both."""
     durations = items.filter(pl.col("duration_seconds") > 0).select("item_id", "duration_seconds")

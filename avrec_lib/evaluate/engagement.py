@@ -11,12 +11,10 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from avrec_lib.data.sessions import PAUSE_MINUTES, sessions_of
 from avrec_lib.errors import DataError, unknown_name
 from avrec_lib.evaluate.metric import Metric
 from avrec_lib.schema import Event, Values
-
-PAUSE = timedelta(minutes=30)
-"""A longer pause begins a new session, where the log names none."""
 
 POSITIVE = (Event.LIKE, Event.FAVOURITE, Event.SHARE, Event.FOLLOW)
 NEGATIVE = (Event.DISLIKE, Event.SKIP)
@@ -28,7 +26,7 @@ METRICS = {
     for metric in (
         Metric("stay_time", "higher", "Seconds spent in the period, watching where the log says so", "s"),
         Metric("interactions", "higher", "Things done in the period: all events but impressions and skips"),
-        Metric("sessions", "higher", "Sessions in the period; a pause of over 30 minutes begins a new one"),
+        Metric("sessions", "higher", "Sessions in the period"),
         Metric("retention", "higher", "Whether the user came back in the days after the first visit"),
         Metric("satisfaction", "higher", "Share of the opinions given that are positive: likes, shares against skips"),
     )
@@ -37,13 +35,13 @@ METRICS = {
 
 def engagement_values(
     events: pl.DataFrame, *, metrics: Collection[str] = tuple(METRICS), return_days: tuple[int, int] = (1, 7),
-    until: datetime | None = None, model: str, seed: int = 0, window: int = 0,
+    until: datetime | None = None, pause_minutes: float = PAUSE_MINUTES, model: str, seed: int = 0, window: int = 0,
 ) -> pl.DataFrame:  # fmt: skip
     """`schema.Values` with one row a user and metric; `query_id` is the user and k is null.
 
     `stay_time` = Σ watch_seconds; in a log without any, Σ over sessions of the time from the first to the last event
-    (which a session of one event makes 0). `interactions` = events but impressions and skips. `sessions` = different
-    session_id, or else pauses of over 30 minutes + 1. `retention` = 1 when the user has an event `return_days[0]` to
+    (which a session of one event makes 0). `interactions` = events but impressions and skips. `sessions` = those of
+    `data.sessions`. `retention` = 1 when the user has an event `return_days[0]` to
     `return_days[1]` days (of 24 hours) after their first, null when the log ends (`until`, default its last event)
     before that could be seen. `satisfaction` = positive / (positive + negative) over likes, favourites, shares and
     follows against dislikes and skips, null without any. Needs times for all but interactions and satisfaction, which
@@ -66,7 +64,7 @@ def engagement_values(
         watched=pl.col("watch_seconds").sum(),
         retention=_came_back(return_days, until or events["timestamp"].max()),
     )  # fmt: skip
-    sessions = sessions_of(events).lazy().group_by("user_id").agg(
+    sessions = sessions_of(events, pause_minutes).lazy().group_by("user_id").agg(
         sessions=pl.len().cast(pl.Float64), stayed=pl.col("seconds").sum()
     )  # fmt: skip
     stay_time = pl.col("watched") if events["watch_seconds"].count() else pl.col("stayed")
@@ -76,30 +74,6 @@ def engagement_values(
         model=pl.lit(model), seed=pl.lit(seed, dtype=pl.Int64), window=pl.lit(window, dtype=pl.Int32),
         query_id="user_id", user_id="user_id", metric="metric", k=pl.lit(None, dtype=pl.Int32), value="value",
     ).select(Values.column_names()).collect()  # fmt: skip
-
-
-def sessions_of(events: pl.DataFrame) -> pl.DataFrame:
-    """Columns user_id, session, start, seconds (first to last event), events: one row a session.
-
-    A session is a session_id; events without one belong together until a pause of over 30 minutes. Events without a
-    time are left out.
-    """
-    timed = events.lazy().filter(pl.col("timestamp").is_not_null())
-    named = timed.filter(pl.col("session_id").is_not_null()).with_columns(session=pl.col("session_id"))
-    pause = pl.col("timestamp").diff().over("user_id") > PAUSE
-    unnamed = (
-        timed.filter(pl.col("session_id").is_null())
-        .sort("user_id", "timestamp", maintain_order=True)
-        .with_columns(session=pl.format("pause {}", pause.fill_null(False).cum_sum().over("user_id")))
-    )
-    both = pl.concat([side.select("user_id", "session", "timestamp") for side in (named, unnamed)])
-    length = pl.col("timestamp").max() - pl.col("timestamp").min()
-    return (
-        both.group_by("user_id", "session")
-        .agg(start=pl.col("timestamp").min(), seconds=length.dt.total_milliseconds() / 1000, events=pl.len())
-        .sort("user_id", "start")
-        .collect()
-    )
 
 
 def _came_back(days: tuple[int, int], until: object) -> pl.Expr:

@@ -11,7 +11,7 @@ import polars as pl
 
 from avrec_lib.evaluate.lists import Lists, as_values, row_of_each
 from avrec_lib.evaluate.metric import Metric
-from avrec_lib.evaluate.watch_time import WatchTimeGain, with_durations
+from avrec_lib.evaluate.watch_time import WatchTimeGain, length_bands, with_durations
 from avrec_lib.schema import Event
 
 METRICS = {
@@ -76,6 +76,23 @@ def watch_values(
         if gain is not None:
             computed["watch_time_gain"] = mean(_numbers(at["gain"]))
     return as_values(lists, computed, k=k, model=model, seed=seed, window=window)
+
+
+def completion_by_length(
+    lists: Lists, test: pl.DataFrame, items: pl.DataFrame, *, bands: int = 5, k: int, model: str, seed: int = 0,
+    window: int = 0,
+) -> pl.DataFrame:  # fmt: skip
+    """`completion` of `watch_values` by the length of the clip: `schema.Values` with slice and group for `slice_table`.
+
+    One row a query and band (`length_bands`) in which the user met a clip of the list.
+    """
+    at = _places(lists, k).join(_met(test, items, None, None), on=["user_id", "item_id"]).drop_nulls("completion")
+    banded = length_bands(items, bands).join(at, on="item_id", maintain_order="left")
+    by_query = banded.group_by("row", "band", maintain_order=True).agg(pl.col("completion").mean())
+    rows = lists.queries[by_query["row"].to_numpy()]
+    values = as_values(rows, {"completion": by_query["completion"].to_numpy()}, k=k, model=model, seed=seed,
+                       window=window)  # fmt: skip
+    return values.with_columns(slice=pl.lit("length of the clip"), group=by_query["band"])
 
 
 def repeat_values(

@@ -15,7 +15,7 @@ from avrec_lib.data.split import Split
 from avrec_lib.errors import UsageError
 from avrec_lib.evaluate.beyond_accuracy import BeyondAccuracy, answered_share, beyond_accuracy_values
 from avrec_lib.evaluate.lists import Lists
-from avrec_lib.evaluate.media import watch_values
+from avrec_lib.evaluate.media import completion_by_length, repeat_values, watch_values
 from avrec_lib.evaluate.ranking import RankingMetric, ranking_values
 from avrec_lib.evaluate.watch_time import WatchTimeGain
 from avrec_lib.progress import meter
@@ -63,14 +63,24 @@ class Trial:
             window=split.window,
         )  # fmt: skip
 
-    def watch_time(self, k: int, items: pl.DataFrame | None = None) -> pl.DataFrame:
-        """`schema.Values` of what users did with their lists while they were tested (`media.watch_values`)."""
-        split, items = self.split, items if items is not None and items["duration_seconds"].count() else None
-        gain = None if items is None else WatchTimeGain.fit(split.train, items)
-        return watch_values(
-            self.lists(k), split.test, items=items, gain=gain, k=k, model=self.model, seed=self.seed,
-            window=split.window,
-        )  # fmt: skip
+    def media(self, k: int, items: pl.DataFrame | None = None) -> pl.DataFrame:
+        """`schema.Values` of what lists of clips were worth: repeats, and where the log has watch times what users did
+        with their lists while they were tested (`evaluate.media`).
+        """
+        split, lists = self.split, self.lists(k)
+        named: dict[str, Any] = {"k": k, "model": self.model, "seed": self.seed, "window": split.window}
+        repeats = repeat_values(lists, split.seen, **named)
+        if not split.test["watch_seconds"].count():
+            return repeats
+        timed = items if items is not None and items["duration_seconds"].count() else None
+        gain = None if timed is None else WatchTimeGain.fit(split.train, timed)
+        return pl.concat([repeats, watch_values(lists, split.test, items=timed, gain=gain, **named)])
+
+    def completion_by_length(self, k: int, items: pl.DataFrame) -> pl.DataFrame:
+        """How far the clips of the lists were watched in the test, by their length (`media.completion_by_length`)."""
+        return completion_by_length(
+            self.lists(k), self.split.test, items, k=k, model=self.model, seed=self.seed, window=self.split.window
+        )
 
     def values(self, **options: Any) -> pl.DataFrame:
         """`schema.Values` of these lists; `options` go to `ranking_values`."""

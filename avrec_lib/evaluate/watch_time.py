@@ -63,22 +63,14 @@ def with_durations(events: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     return events.drop("duration_seconds", strict=False).join(known, on="item_id", how="left", maintain_order="left")
 
 
-def completion_by_length(events: pl.DataFrame, items: pl.DataFrame, bands: int = 5) -> pl.DataFrame:
-    """How far clips are watched, by their length: columns user_id, band, completion (one row a watched event).
-
-    completion = min(watch seconds / duration, 1). `band` names the seconds it covers, in equal numbers of events, as
-    `30–60 s`. Empty when no event has both. Means over the rows belong to users: cluster the interval by user_id.
-    """
-    watched = with_durations(events, items).drop_nulls(["watch_seconds", "duration_seconds"])
-    if watched.is_empty():
-        return pl.DataFrame(schema={"user_id": pl.String, "band": pl.Enum([]), "completion": pl.Float64})
-    durations = watched["duration_seconds"].to_numpy()
+def length_bands(items: pl.DataFrame, bands: int = 5) -> pl.DataFrame:
+    """Columns item_id, band: the length of each item, as `30–60 s`, in bands of equally many items of known duration."""
+    known = items.filter(pl.col("duration_seconds") > 0).select("item_id", "duration_seconds")
+    if known.is_empty():
+        return pl.DataFrame(schema={"item_id": pl.String, "band": pl.String})
+    durations = known["duration_seconds"].to_numpy()
     # Rounded first, so that no two bands have the same name.
     edges = np.unique([float(f"{edge:.3g}") for edge in np.quantile(durations, np.linspace(0, 1, bands + 1))])
-    names = [f"{low:g}–{high:g} s" for low, high in pairwise(edges)] or [f"{edges[0]:g} s"]
+    names = np.array([f"{low:g}–{high:g} s" for low, high in pairwise(edges)] or [f"{edges[0]:g} s"])
     band = np.searchsorted(edges[1:-1], durations, side="left")
-    return watched.select(
-        "user_id",
-        band=pl.Series(band.astype(np.uint32)).replace_strict(dict(enumerate(names)), return_dtype=pl.Enum(names)),
-        completion=(pl.col("watch_seconds") / pl.col("duration_seconds")).clip(upper_bound=1.0),
-    )
+    return known.select("item_id", band=pl.Series(names[band])).sort(pl.Series(band), maintain_order=True)

@@ -55,11 +55,6 @@ def test_the_top_tenth_takes_its_share() -> None:
     assert explore.top_share(pl.Series([91] + [1] * 9), 0.1) == 0.91
 
 
-def test_a_session_ends_after_a_long_silence() -> None:
-    table = explore.sessions(explore.gaps(log([("a", "x", 0), ("a", "y", 0.25), ("a", "z", 2), ("b", "x", 0.1)])), 30)
-    assert table.rows() == [("a", 2, 15.0), ("a", 1, 0.0), ("b", 1, 0.0)]
-
-
 def test_watch_ratio_needs_both_times() -> None:
     events = pl.LazyFrame({"item_id": ["x", "y", "x"], "watch_seconds": [30.0, 5.0, None]})
     items = pl.LazyFrame({"item_id": ["x", "y"], "duration_seconds": [60.0, None]})

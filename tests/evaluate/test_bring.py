@@ -129,7 +129,8 @@ def test_a_rank_twice_in_a_list_is_refused_with_an_example() -> None:
 
 def test_queries_without_a_row_are_counted() -> None:
     brought = placed([row("a", "x", rank=1), row("a", "y", rank=2)], "a", "b")
-    assert (fact(brought, "known_users_without_list").value, fact(brought, "known_users_without_list").level) == (1, "red")
+    without = fact(brought, "known_users_without_list")
+    assert (without.value, without.level) == (1, "red")
     assert fact(brought, "short_lists").value == 0
 
 

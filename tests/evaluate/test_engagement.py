@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from avrec_lib.errors import DataError, UsageError
-from avrec_lib.evaluate.engagement import METRICS, engagement_values, sessions_of
+from avrec_lib.evaluate.engagement import METRICS, engagement_values
 from avrec_lib.schema import TIME, Events, with_all_columns
 
 START = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -33,14 +33,12 @@ def of(values: pl.DataFrame, metric: str) -> dict[str, float | None]:
     return dict(values.filter(metric=metric).select("user_id", "value").rows())
 
 
-def test_a_pause_of_over_half_an_hour_begins_a_session():
+def test_sessions_and_the_time_spent_in_them_are_counted_by_user():
     events = log(("a", 0, "play"), ("a", 30, "play"), ("a", 61, "play"), ("b", 0, "play"))
-    assert sessions_of(events).select("user_id", "seconds", "events").rows() == [
-        ("a", 1800.0, 2), ("a", 0.0, 1), ("b", 0.0, 1),
-    ]  # fmt: skip
     values = engagement_values(events, model="log")
     assert of(values, "sessions") == {"a": 2, "b": 1}
     assert of(values, "stay_time") == {"a": 1800, "b": 0}
+    assert of(engagement_values(events, pause_minutes=40, model="log"), "sessions") == {"a": 1, "b": 1}
 
 
 def test_sessions_that_the_log_names_are_believed():

@@ -10,8 +10,8 @@ import pytest
 
 from avrec_lib.errors import DataError
 from avrec_lib.evaluate.lists import Lists
-from avrec_lib.evaluate.media import METRICS, near_duplicate_values, repeat_values, watch_values
-from avrec_lib.evaluate.watch_time import WatchTimeGain, completion_by_length
+from avrec_lib.evaluate.media import METRICS, completion_by_length, near_duplicate_values, repeat_values, watch_values
+from avrec_lib.evaluate.watch_time import WatchTimeGain, length_bands
 
 QUERIES = pl.DataFrame({"query_id": ["q1", "q2"], "user_id": ["u1", "u2"]})
 ITEMS = pl.DataFrame({"item_id": ["a", "b", "c", "d"], "duration_seconds": [10.0, 100.0, 40.0, None]})
@@ -103,12 +103,19 @@ def test_gain_enters_the_values_of_a_list():
     assert found(values)["watch_time_gain"] == pytest.approx(2.0)
 
 
-def test_completion_by_length_keeps_a_row_a_watched_event():
-    events = watched(("u1", "a", "play", 20.0), ("u1", "b", "play", 50.0), ("u2", "d", "play", 9.0))
-    table = completion_by_length(events, ITEMS, bands=2)
-    assert table["completion"].to_list() == [1.0, 0.5]  # watched twice over counts as whole; d has no length
-    assert table["band"].to_list() == ["10–55 s", "55–100 s"]
-    assert completion_by_length(events.clear(), ITEMS).is_empty()
+def test_completion_is_told_by_the_length_of_the_clip():
+    test = watched(("u1", "a", "play", 20.0), ("u1", "b", "play", 50.0), ("u1", "c", "play", 10.0),
+                   ("u2", "d", "play", 9.0))  # fmt: skip
+    values = completion_by_length(lists_of(q1="abc", q2="d"), test, ITEMS, bands=2, k=3, model="m")
+    # a (10 s) was watched twice over and counts as whole, c (40 s) to a quarter, b (100 s) to a half; d has no length.
+    assert values.select("query_id", "group", "value").rows() == [("q1", "10–40 s", 0.625), ("q1", "40–100 s", 0.5)]
+
+
+def test_bands_of_length_hold_equally_many_items():
+    items = pl.DataFrame({"item_id": list("abcd"), "duration_seconds": [1.0, 2.0, 3.0, 4.0]})
+    assert length_bands(items, 2).rows() == [("a", "1–2.5 s"), ("b", "1–2.5 s"), ("c", "2.5–4 s"), ("d", "2.5–4 s")]
+    assert length_bands(items.with_columns(duration_seconds=7.0))["band"].unique().to_list() == ["7 s"]
+    assert length_bands(items.clear()).is_empty()
 
 
 def test_repeats_are_the_share_of_the_filled_places():
