@@ -64,7 +64,7 @@ def with_durations(events: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
 
 
 def length_bands(items: pl.DataFrame, bands: int = 5) -> pl.DataFrame:
-    """Columns item_id, band: the length of each item, as `30–60 s`, in bands of equally many items of known duration."""
+    """Columns item_id, band: the length of each item of known duration, as `30–60 s`; bands of equally many items."""
     known = items.filter(pl.col("duration_seconds") > 0).select("item_id", "duration_seconds")
     if known.is_empty():
         return pl.DataFrame(schema={"item_id": pl.String, "band": pl.String})
