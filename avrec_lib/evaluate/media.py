@@ -12,7 +12,7 @@ import polars as pl
 from avrec_lib.evaluate.lists import Lists, as_values, row_of_each
 from avrec_lib.evaluate.metric import Metric
 from avrec_lib.evaluate.watch_time import WatchTimeGain, length_bands, with_durations
-from avrec_lib.schema import Event
+from avrec_lib.schema import Event, is_choice
 
 METRICS = {
     metric.name: metric
@@ -40,7 +40,8 @@ def watch_values(
     With w the seconds a user watched an item in the test, summed over events, and M the places of the list whose item
     the user met there: `watch_seconds` = Σ_M w; `watch_share` = the same over all that the user watched;
     `expected_watch_seconds` = Σ_M d_r w / Σ_M d_r with d_r = 1/log2(r + 1) for the place r; `completion` = mean over
-    M of min(w of the longest event / duration, 1); `watch_time_gain` = mean over M of `gain` (WatchTimeGain);
+    M of min(w of the longest event / duration, 1); `watch_time_gain` = mean over M of `gain` (WatchTimeGain), of
+    events that are choices, as those it was fitted on;
     `skip_rate` = share of M skipped: an event "skip", or with `skip_below` never watched for that many seconds.
     A mean over no place is null. What `test` and `items` have no column or value for is left out.
     """
@@ -82,17 +83,18 @@ def completion_by_length(
     lists: Lists, test: pl.DataFrame, items: pl.DataFrame, *, bands: int = 5, k: int, model: str, seed: int = 0,
     window: int = 0,
 ) -> pl.DataFrame:  # fmt: skip
-    """`completion` of `watch_values` by the length of the clip: `schema.Values` with slice and group for `slice_table`.
+    """`completion` of `watch_values` by the length of the clip: `schema.Values` with slice, group and place for
+    `slice_table`.
 
     One row a query and band (`length_bands`) in which the user met a clip of the list.
     """
     at = _places(lists, k).join(_met(test, items, None, None), on=["user_id", "item_id"]).drop_nulls("completion")
     banded = length_bands(items, bands).join(at, on="item_id", maintain_order="left")
-    by_query = banded.group_by("row", "band", maintain_order=True).agg(pl.col("completion").mean())
+    by_query = banded.group_by("row", "band", "place", maintain_order=True).agg(pl.col("completion").mean())
     rows = lists.queries[by_query["row"].to_numpy()]
     values = as_values(rows, {"completion": by_query["completion"].to_numpy()}, k=k, model=model, seed=seed,
                        window=window)  # fmt: skip
-    return values.with_columns(slice=pl.lit("length of the clip"), group=by_query["band"])
+    return values.with_columns(slice=pl.lit("length of the clip"), group=by_query["band"], place=by_query["place"])
 
 
 def repeat_values(
@@ -154,7 +156,7 @@ def _met(
     if gain is not None:
         pair = (_numbers(events[name]) for name in ("watch_seconds", "duration_seconds"))
         events = events.with_columns(gain=pl.Series(gain.of(*pair), nan_to_null=True))
-        aggregates["gain"] = pl.col("gain").mean()
+        aggregates["gain"] = pl.col("gain").filter(is_choice()).mean()
     aggregates["completion"] = (pl.col("watch_seconds") / pl.col("duration_seconds")).max().clip(upper_bound=1.0)
     return events.group_by("user_id", "item_id").agg(**aggregates)
 

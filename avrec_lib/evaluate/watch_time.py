@@ -64,13 +64,16 @@ def with_durations(events: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
 
 
 def length_bands(items: pl.DataFrame, bands: int = 5) -> pl.DataFrame:
-    """Columns item_id, band: the length of each item of known duration, as `30–60 s`; bands of equally many items."""
+    """Columns item_id, band (the length as `30–60 s`; equally many items each) and place (of the band, shortest first).
+
+    Items of unknown length have no row.
+    """
     known = items.filter(pl.col("duration_seconds") > 0).select("item_id", "duration_seconds")
     if known.is_empty():
-        return pl.DataFrame(schema={"item_id": pl.String, "band": pl.String})
+        return pl.DataFrame(schema={"item_id": pl.String, "band": pl.String, "place": pl.Int32})
     durations = known["duration_seconds"].to_numpy()
     # Rounded first, so that no two bands have the same name.
     edges = np.unique([float(f"{edge:.3g}") for edge in np.quantile(durations, np.linspace(0, 1, bands + 1))])
     names = np.array([f"{low:g}–{high:g} s" for low, high in pairwise(edges)] or [f"{edges[0]:g} s"])
-    band = np.searchsorted(edges[1:-1], durations, side="left")
-    return known.select("item_id", band=pl.Series(names[band])).sort(pl.Series(band), maintain_order=True)
+    place = np.searchsorted(edges[1:-1], durations, side="left")
+    return known.select("item_id", band=pl.Series(names[place]), place=pl.Series(place.astype(np.int32)))
