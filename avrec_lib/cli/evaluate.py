@@ -78,7 +78,7 @@ def evaluate(
     dataset = open_dataset(data)
     splits = data_split.make_splits(dataset, method, options)
     trials, systems = _trials(dataset, splits, files, max(cuts))
-    card = protocol_card(splits, events=dataset.events, ranked=_lists(trials), k=cuts[0], seed=seed)
+    card = protocol_card(splits, events=dataset.events, ranked=lists_by_model(trials), k=cuts[0], seed=seed)
     if not as_json:
         words.print_split(splits)
         words.print_card(card, stops=card.level == "red" and not accept_red)
@@ -121,12 +121,6 @@ def _trials(
     items = dataset.items.collect()
     ours = run_trials([Popularity()], splits, depth, items=items if items.height else None)
     return [*ours, *(trial for system in systems for trial in system.trials)], systems
-
-
-def _lists(trials: Sequence[Trial]) -> dict[str, pl.DataFrame]:
-    from avrec_lib.evaluate.trial import all_lists
-
-    return {str(name): rows for (name,), rows in all_lists(trials).partition_by("model", as_dict=True).items()}
 
 
 def _stop_on_red(card: ProtocolCard, systems: Sequence[System]) -> None:

@@ -26,10 +26,10 @@ def values_by_item_group(
 
     The table has the columns of `schema.Values`, slice and group; groups are those of each window's training rows.
     """
+    splits = {trial.split.window: trial.split for trial in trials}
     groups = {
-        trial.split.window: item_groups(trial.split.train, items, truth=trial.split.truth, keep_single=True)
-        for trial in trials
-    }  # fmt: skip
+        window: item_groups(split.train, items, truth=split.truth, keep_single=True) for window, split in splits.items()
+    }
     parts = [
         item_values(
             trial.ranked, trial.split.truth, trial.queries, groups[trial.split.window].table, k=[k],

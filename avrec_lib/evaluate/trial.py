@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from avrec_lib.errors import UsageError
 from avrec_lib.evaluate.beyond_accuracy import BeyondAccuracy, answered_share, beyond_accuracy_values
 from avrec_lib.evaluate.lists import Lists
 from avrec_lib.evaluate.media import completion_by_length, repeat_values, watch_values
+from avrec_lib.evaluate.memory import peak_memory
 from avrec_lib.evaluate.ranking import RankingMetric, ranking_values
 from avrec_lib.evaluate.watch_time import WatchTimeGain
 from avrec_lib.progress import meter
@@ -25,10 +25,9 @@ from avrec_lib.strings import say
 
 @dataclass(frozen=True)
 class Trial:
-    """The lists of one model on one split and what they cost: wall seconds, and the peak of its arrays in MiB.
+    """The lists of one model on one split and what they cost: wall seconds, and memory in MiB above the start.
 
-    The peak is what Python and numpy held (`tracemalloc`); polars and the workspace of a solver are not in it. Lists
-    that came from elsewhere have no cost.
+    The memory is that of the process at its most (`peak_memory`). Lists that came from elsewhere have no cost.
     """
 
     model: str
@@ -101,18 +100,14 @@ def run_trial(
     model = copy.deepcopy(model)  # nothing learned on one window may reach the next
     if seed is not None and hasattr(model, "seed"):
         model.seed = seed
-    tracemalloc.start()
-    try:
+    with peak_memory() as peak:
         start = time.perf_counter()
         model.fit(split.train, items=items)
-        fitted = time.perf_counter()
+        fitted_at = time.perf_counter()
         candidates = None if split.candidates is None else split.candidates.to_list()
         ranked = model.recommend(split.queries, k, candidates, exclude_seen=split.exclude_seen, seen=split.seen)
         finished = time.perf_counter()
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    return Trial(model.name, split, ranked, seed or 0, fitted - start, finished - fitted, peak / 2**20)
+    return Trial(model.name, split, ranked, seed or 0, fitted_at - start, finished - fitted_at, peak.mib)
 
 
 def run_trials(
@@ -157,14 +152,22 @@ def fitted(model: Recommender, split: Split, items: pl.DataFrame | None = None) 
 
 def judged_by(
     model: Recommender, metric: RankingMetric, k: int, items: pl.DataFrame | None = None
-) -> Callable[[Sequence[Split]], float]:
-    """A function that fits `model` on splits and says its mean `metric` at `k`: what `protocol_card` calls again."""
+) -> Callable[[Sequence[Split]], pl.DataFrame]:
+    """A function that fits `model` on splits and judges it (`schema.Values`): what `protocol_card` calls again."""
 
-    def judge(splits: Sequence[Split]) -> float:
-        values = pl.concat(run_trial(model, split, k, items).values(k=[k], metrics=[metric]) for split in splits)
-        return float(values["value"].mean())  # type: ignore[arg-type]
+    def judge(splits: Sequence[Split]) -> pl.DataFrame:
+        return known_values([run_trial(model, split, k, items) for split in splits], k=[k], metrics=[metric])
 
     return judge
+
+
+def lists_by_model(trials: Sequence[Trial]) -> dict[str, pl.DataFrame]:
+    """The lists of each model over all its windows and seeds, their queries told apart: what `protocol_card` reads."""
+    of_models: dict[str, list[pl.DataFrame]] = {}
+    for trial in trials:
+        place = pl.format("{} {} {}", "query_id", pl.lit(trial.split.window), pl.lit(trial.seed))
+        of_models.setdefault(trial.model, []).append(trial.ranked.with_columns(query_id=place))
+    return {model: pl.concat(lists, how="vertical_relaxed") for model, lists in of_models.items()}
 
 
 def all_lists(trials: Sequence[Trial]) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from avrec_lib.data.dataset import Dataset
 from avrec_lib.data.split import split_windows
 from avrec_lib.data.write import write_dataset
 from avrec_lib.errors import UsageError
-from avrec_lib.evaluate.trial import all_lists, all_queries, run_trials
+from avrec_lib.evaluate.trial import all_lists, all_queries, lists_by_model, run_trials
 from avrec_lib.models import IALS, Popularity
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -59,3 +59,10 @@ def test_queries_are_told_apart_by_window(splits):
 def test_two_models_of_one_name_are_refused(splits):
     with pytest.raises(UsageError, match="popularity"):
         run_trials([Popularity(), Popularity()], splits, k=3)
+
+
+def test_the_lists_of_a_model_over_all_windows_keep_their_queries_apart(splits):
+    lists = lists_by_model(run_trials([Popularity(), IALS(factors=2, epochs=1)], splits, k=3, seeds=[1, 2]))
+    each = [split.queries.height for split in splits]
+    assert lists["popularity"]["query_id"].n_unique() == sum(each)
+    assert lists["iALS"]["query_id"].n_unique() == 2 * sum(each)
