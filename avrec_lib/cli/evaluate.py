@@ -67,7 +67,7 @@ def evaluate(
     from avrec_lib.evaluate.compare import pairwise_differences, summarise
     from avrec_lib.evaluate.protocol_card import protocol_card
     from avrec_lib.evaluate.requirement import hold, read_requirements
-    from avrec_lib.evaluate.trial import all_queries
+    from avrec_lib.evaluate.trial import all_queries, lists_by_model
 
     cuts, names = _cuts(k), _names(metrics)
     requirements = read_requirements(fail_under or (), names, cuts)
