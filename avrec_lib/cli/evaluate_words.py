@@ -48,7 +48,7 @@ def print_facts(title: str, facts: Sequence[Fact]) -> None:
 
 
 def _print_fact(fact: Fact) -> None:
-    from avrec_lib.evaluate.protocol_card import LEVEL_WORDS, name_of, reading
+    from avrec_lib.evaluate.protocol_card.card import LEVEL_WORDS, name_of, reading
 
     mark = typer.style(say(LEVEL_WORDS[fact.level]), fg=COLOURS[fact.level], bold=fact.level == "red")
     typer.echo(f"{mark}  {name_of(fact)}: {reading(fact)}")

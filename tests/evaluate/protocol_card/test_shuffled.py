@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sample_files import shared
 
 from avrec_lib.data.opening import open_dataset
-from avrec_lib.evaluate import card_shuffled
-from avrec_lib.evaluate.card_shuffled import (
+from avrec_lib.evaluate.protocol_card import shuffled as shuffled_module
+from avrec_lib.evaluate.protocol_card.shuffled import (
     Timeline,
     neighbours_against_chance,
     pauses_against_chance,
@@ -114,7 +114,7 @@ def test_neither_the_order_of_rows_nor_a_second_call_changes_the_answer():
 
 
 def test_a_large_log_is_judged_by_some_of_its_users(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(card_shuffled, "SAMPLED_EVENTS", 2400)
+    monkeypatch.setattr(shuffled_module, "SAMPLED_EVENTS", 2400)
     line = Timeline.of(PEOPLE.lazy(), seed=0)
     whole = Counter(PEOPLE["user_id"].to_list())
     assert 1200 < len(line.user) < 3600

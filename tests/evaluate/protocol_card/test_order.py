@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from avrec_lib.data.opening import open_dataset
 from avrec_lib.data.split import Split, split_windows
-from avrec_lib.evaluate.card_order import (
+from avrec_lib.evaluate.protocol_card import protocol_card
+from avrec_lib.evaluate.protocol_card.order import (
     concordance_in_ties,
     id_order_in_ties,
     swing_not_measured,
@@ -21,7 +22,6 @@ from avrec_lib.evaluate.card_order import (
     tied_choices,
     ties_in_time,
 )
-from avrec_lib.evaluate.protocol_card import protocol_card
 from avrec_lib.evaluate.ranking import ranking_values
 from avrec_lib.models import EASE
 

@@ -17,7 +17,8 @@ from avrec_lib.data.facts import Fact
 from avrec_lib.data.opening import open_dataset
 from avrec_lib.data.split import SplitMethod, TieRule, split_windows
 from avrec_lib.errors import DataError, ProtocolError, UsageError
-from avrec_lib.evaluate.protocol_card import ProtocolCard, protocol_card, reading
+from avrec_lib.evaluate.protocol_card import ProtocolCard, protocol_card
+from avrec_lib.evaluate.protocol_card.card import reading
 from avrec_lib.imports.importers import import_log
 from avrec_lib.strings import Language
 

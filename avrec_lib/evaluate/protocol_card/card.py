@@ -16,9 +16,9 @@ from avrec_lib.data.checks import check_events
 from avrec_lib.data.facts import LEVELS, Fact, Level, in_percent
 from avrec_lib.data.split import Split
 from avrec_lib.errors import ProtocolError, UsageError
-from avrec_lib.evaluate.card_drift import popularity_drift
-from avrec_lib.evaluate.card_leaks import dropped_as_seen, duplicates_across, facts_of_the_log, future_leak
-from avrec_lib.evaluate.card_order import (
+from avrec_lib.evaluate.protocol_card.drift import popularity_drift
+from avrec_lib.evaluate.protocol_card.leaks import dropped_as_seen, duplicates_across, facts_of_the_log, future_leak
+from avrec_lib.evaluate.protocol_card.order import (
     id_order_in_ties,
     is_drawn,
     needs_order,
@@ -26,13 +26,11 @@ from avrec_lib.evaluate.card_order import (
     tie_swing,
     ties_in_time,
 )
-from avrec_lib.evaluate.card_population import known_users, new_items, population
-from avrec_lib.evaluate.card_scores import score_ties
-from avrec_lib.evaluate.card_shuffled import shuffled_times
+from avrec_lib.evaluate.protocol_card.population import known_users, new_items, population
+from avrec_lib.evaluate.protocol_card.scores import score_ties
+from avrec_lib.evaluate.protocol_card.shuffled import shuffled_times
 from avrec_lib.schema import Events, is_choice, with_all_columns
 from avrec_lib.strings import Language, say
-
-__all__ = ["ProtocolCard", "protocol_card", "tie_swing"]
 
 LEVEL_WORDS: dict[Level, str] = {"red": "red", "amber": "amber", "info": "green"}
 
