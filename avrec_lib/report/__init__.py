@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     )
     from avrec_lib.report.slices import show_slices, slice_chart
     from avrec_lib.report.tables import side_by_side, with_interval
+    from avrec_lib.report.words import Term
 
 _HOME = {
+    "Term": "words",
     "artefact_folder": "recording",
     "banner": "checks",
     "bar_chart": "figures",
@@ -49,6 +51,7 @@ _HOME = {
     "with_interval": "tables",
 }
 __all__ = [
+    "Term",
     "artefact_folder",
     "banner",
     "bar_chart",
