@@ -18,11 +18,22 @@ HOW = {
     "are later than those they are asked about, so read every number below as optimistic.",
     "user_holdout": "**{asked:,} users are held out**: nothing of them is learned, four fifths of their choices are "
     "told when they are asked, and the rest is to be found. Others' later choices are in training.",
-    "cold_item": "The answers are **items that training never met**: {candidates:,} new items may be ranked, {train:,} "
-    "training events know others only.",
+    "cold_item": "The answers are **items that training never met**: {candidates:,} new items may be ranked, "
+    "{answered:,} of them are an answer to somebody, and {train:,} training events know others only.",
     "cold_user": "The users asked are **new**: {asked:,} users of whom nothing is known, {train:,} training events of "
     "others.",
 }
+OF_WHOM = (
+    "Of the queries, {warm:,} are of users who are known and {cold:,} of new ones; {unseen:.0%} of the test events "
+    "belong to new users. Left out of the answers: {repeats:,} pairs ({share:.0%}) that the user already had. No "
+    "collaborative model can find the {unseen_items:,} answers whose item is new."
+)
+OF_WHOM_TIMED = (
+    "Of the queries, {warm:,} are of users who are known and {cold:,} of new ones; {unseen:.0%} of the test events "
+    "belong to new users. Left out of the answers: {repeats:,} pairs ({share:.0%}) that the user already had. No "
+    "collaborative model can find the {unseen_items:,} answers whose item is new. **{untimed:,} choices have no time** "
+    "and are in neither training nor test."
+)
 OPTIMISTIC = ("random", "leave_last_out", "user_holdout")
 """Methods whose training holds events that are later than the test."""
 
@@ -38,19 +49,18 @@ def split_in_words(splits: Sequence[Split]) -> list[Note]:
     values = {
         "train": protocol["train_events"], "test": total["test_events"], "asked": first.queries.height,
         "cut": cuts[0] if cuts else None, "cuts": ", ".join(cuts), "windows": len(splits),
-        "tie_rule": protocol["tie_rule"], "candidates": 0 if first.candidates is None else first.candidates.len(),
+        "tie_rule": protocol["tie_rule"], "candidates": protocol["candidates"], "answered": first.truth["item_id"].n_unique(),
     }  # fmt: skip
     unseen = sum(split.protocol["test_events_of_unseen_users"] for split in splits)
+    untimed = protocol["events_without_time"]
     asked = Note(
-        "Of the queries, {warm:,} are of users who are known and {cold:,} of new ones; {unseen:.0%} of the test events "
-        "belong to new users. Left out of the answers: {repeats:,} pairs ({share:.0%}) that the user already had. No "
-        "collaborative model can find the {unseen_items:,} answers whose item is new.",
+        OF_WHOM_TIMED if untimed else OF_WHOM,
         {
             "warm": sum(split.warm_queries.height for split in splits),
             "cold": sum(split.cold_queries.height for split in splits),
             "unseen": unseen / total["test_events"], "repeats": total["repeats_dropped_from_truth"],
             "share": total["repeats_dropped_from_truth"] / total["test_pairs"],
-            "unseen_items": total["truth_of_unseen_items"],
+            "unseen_items": total["truth_of_unseen_items"], "untimed": untimed,
         },
     )  # fmt: skip
     return [Note(HOW[protocol["method"]], values), asked]

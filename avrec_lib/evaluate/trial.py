@@ -20,6 +20,7 @@ from avrec_lib.evaluate.ranking import RankingMetric, ranking_values
 from avrec_lib.evaluate.watch_time import WatchTimeGain
 from avrec_lib.progress import meter
 from avrec_lib.protocols import Recommender
+from avrec_lib.schema import Ranked, require_columns
 from avrec_lib.strings import say
 
 
@@ -107,7 +108,13 @@ def run_trial(
         candidates = None if split.candidates is None else split.candidates.to_list()
         ranked = model.recommend(split.queries, k, candidates, exclude_seen=split.exclude_seen, seen=split.seen)
         finished = time.perf_counter()
-    return Trial(model.name, split, ranked, seed or 0, fitted_at - start, finished - fitted_at, peak.mib)
+    return Trial(model.name, split, _as_ranked(ranked), seed or 0, fitted_at - start, finished - fitted_at, peak.mib)
+
+
+def _as_ranked(ranked: pl.DataFrame) -> pl.DataFrame:
+    """What a model answered with the columns and types of `schema.Ranked`: a stranger's may differ in both."""
+    require_columns(Ranked.column_names(), ranked.columns, Ranked, "ranked")
+    return ranked.select(pl.col(name).cast(kind) for name, kind in Ranked.create_empty().schema.items())
 
 
 def run_trials(

@@ -66,3 +66,18 @@ def test_the_lists_of_a_model_over_all_windows_keep_their_queries_apart(splits):
     each = [split.queries.height for split in splits]
     assert lists["popularity"]["query_id"].n_unique() == sum(each)
     assert lists["iALS"]["query_id"].n_unique() == 2 * sum(each)
+
+
+class OtherColumns(Popularity):
+    """Answers rightly, but with columns in another order and types of their own."""
+
+    def recommend(self, *arguments, **more):
+        ranked = super().recommend(*arguments, **more)
+        return ranked.select("rank", "item_id", "score", "user_id", "query_id", note=pl.lit("x")).with_columns(
+            pl.col("rank").cast(pl.Int64), pl.col("score").cast(pl.Float32)
+        )
+
+
+def test_a_strangers_columns_may_come_in_any_order_and_width(splits):
+    ours, theirs = (run_trials([model], splits[:1], k=3)[0] for model in (Popularity(), OtherColumns()))
+    assert ours.ranked.equals(theirs.ranked)
