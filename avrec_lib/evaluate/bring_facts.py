@@ -62,11 +62,13 @@ def facts_of_lists(asked: pl.DataFrame, top: pl.DataFrame, k: int) -> list[Fact]
     empty = asked.filter(~pl.col(LIST).is_in(top[LIST].unique().implode()))["warm"]
     warm, short = int(asked["warm"].sum()), top.group_by(LIST).len().filter(pl.col("len") < k).height
     return [
-        _fact("known_users_without_list", int(empty.sum()), warm, 0.05, 0.5,
-              "Queries of known users without any row in the file: {value} ({share}). They score 0."),
+        _fact("known_users_without_list", int(empty.sum()), warm, 0.01, 0.2,
+              "Queries of known users for whom the file has no item in the first {k} ranks: {value} ({share}). They "
+              "score 0. Was the file made for another split?", k=k),
         _fact("new_users_without_list", int((~empty).sum()), asked.height - warm, NEVER, NEVER,
-              "Queries of new users without any row in the file: {value} ({share}). They score 0."),
-        _fact("short_lists", short, asked.height, 0.05, NEVER,
+              "Queries of new users for whom the file has no item in the first {k} ranks: {value} ({share}). They "
+              "score 0.", k=k),
+        _fact("short_lists", short, asked.height, 0.05, 0.5,
               "Queries with fewer than {k} items in the file: {value} ({share}). The places left empty miss.", k=k),
     ]  # fmt: skip
 
