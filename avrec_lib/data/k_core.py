@@ -42,7 +42,7 @@ def _core(users: np.ndarray, items: np.ndarray, k: int) -> np.ndarray:
     """Which choices stay, as booleans; `users` and `items` are codes from 0, one pair a choice."""
     rows = np.arange(len(users))
     while len(rows):
-        enough = [np.bincount(codes[rows])[codes[rows]] >= k for codes in (users, items)]
+        enough = [np.bincount(ids[rows])[ids[rows]] >= k for ids in (users, items)]
         kept = rows[enough[0] & enough[1]]
         if len(kept) == len(rows):
             break

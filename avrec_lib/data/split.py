@@ -6,20 +6,18 @@ of *others* training may hold is the method's affair, and `future_share` in the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import polars as pl
 
 from avrec_lib.data.dataset import Dataset, combine, fingerprint
 from avrec_lib.data.k_core import k_core as core_of
-from avrec_lib.data.split_cold import cold_item, cold_user
-from avrec_lib.data.split_random import random_pairs
+from avrec_lib.data.split_methods import METHODS, Cutting
 from avrec_lib.data.split_rows import Parts, answers, future_share
 from avrec_lib.data.split_ties import TieRule
-from avrec_lib.data.split_time import by_time
-from avrec_lib.data.split_users import leave_last_out, user_holdout
 from avrec_lib.errors import DataError, UsageError, unknown_name
 from avrec_lib.schema import TIME, Event, Events, Queries, Truth, check_table, is_choice
 
@@ -30,7 +28,7 @@ SplitMethod = Literal[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """`train` has the columns of `schema.Events`; `queries` and `truth` those of their schemas.
 
@@ -38,7 +36,8 @@ class Split:
     With `exclude_seen` it is neither in the truth nor to be recommended. `candidates` are the item ids that may be
     ranked (None: all). `window` numbers the splits that were made together. `test` are the events behind the truth,
     and where a split has a time of its test all else that was done in it, skips and dislikes. `protocol` says in plain
-    values how the rows were cut: what every number measured on this split must carry.
+    values how the rows were cut: what every number measured on this split must carry. A split equals itself only: by
+    content it is known by its `fingerprints`.
     """
 
     train: pl.DataFrame
@@ -51,19 +50,24 @@ class Split:
     candidates: pl.Series | None = None
     test: pl.DataFrame = field(default_factory=Events.create_empty)
 
-    @property
+    @cached_property
     def warm_queries(self) -> pl.DataFrame:
         """The queries of whose users something is known: a history of their own, else training rows."""
-        return self.queries.filter(self._is_warm())
+        return self.queries.filter(self._is_warm)
 
-    @property
+    @cached_property
     def cold_queries(self) -> pl.DataFrame:
         """The queries of whose users nothing is known: an empty history, or no training row."""
-        return self.queries.filter(~self._is_warm())
+        return self.queries.filter(~self._is_warm)
 
-    def _is_warm(self) -> pl.Expr:
+    @cached_property
+    def _is_warm(self) -> pl.Series:
         trained = pl.col("user_id").is_in(self.train["user_id"].unique().implode())
-        return pl.when(pl.col("history").is_null()).then(trained).otherwise(pl.col("history").list.len() > 0)
+        known = pl.when(pl.col("history").is_null()).then(trained).otherwise(pl.col("history").list.len() > 0)
+        return self.queries.select(known).to_series()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self)}  # without what is computed when asked
 
     def fingerprints(self) -> dict[str, str]:
         """`split` (training rows) and `truth`: two runs may be paired only when their truth is the same."""
@@ -123,7 +127,8 @@ def split_windows(
 ) -> list[Split]:
     """Split the choices of `dataset` by `method`: one split, or several for the methods that say so.
 
-    - `auto`: `global_time` where the log has times, else `random`; `protocol["method"]` says which.
+    - `auto`: `global_time` where at least half of the choices have a time, else `random`; `protocol["method"]` says
+      which.
     - `global_time`: train strictly before one moment, test the last `test_share` of the choices.
     - `rolling_time`: the same in `windows` steps; each trains on all before its cut and is tested up to the next.
     - `leave_last_out`: each user's last choice is the test. Trains on what others do later. Events at the same time
@@ -131,7 +136,8 @@ def split_windows(
       of an item the user already had, `exclude_seen` leaves the user out and counts it.
     - `random`: each user-item pair is test with probability `test_share`. Leaks the future; needs no times.
     - `user_holdout`: `test_share` of the users leave the training; 80 % of their choices are their history.
-    - `cold_item`, `cold_user`: ask for items, or users, that training has not met.
+    - `cold_item`, `cold_user`: ask for items, or users, that training has not met. As `user_holdout` they go by time
+      where at least half of the choices have one, else by lot.
 
     `min_value`: rows with a lower value are no choices. `exclude_seen` drops from the truth what the user already has
     met (a list that hides seen items cannot find it); the number dropped is in the protocol. `k_core` first keeps
@@ -152,52 +158,37 @@ def split_windows(
     rows = core_of(_met(dataset, min_value), k_core, min_value)
     chosen = rows.filter("chosen")
     untimed = chosen["timestamp"].null_count()
-    is_timed = untimed < chosen.height
+    most_have_times = 2 * untimed <= chosen.height
     if method == "auto":
-        method = "global_time" if is_timed else "random"
-    if method in ("global_time", "rolling_time", "leave_last_out") and not is_timed:
+        method = "global_time" if most_have_times else "random"
+    way = METHODS[method]
+    is_timed = untimed < chosen.height if way.needs_times else most_have_times
+    if way.needs_times and not is_timed:
         lost = "Use split=random, and read its numbers as optimistic."
         nobody_knows = "Use split=user_holdout or split=random: without times nobody knows what came last."
         raise DataError(
             "A split by time needs the column 'timestamp', which {name} does not have.",
-            hint=nobody_knows if method == "leave_last_out" else lost, name=dataset.name,
+            hint=nobody_knows if way.asks_last else lost, name=dataset.name,
         )  # fmt: skip
-    in_order = is_timed and method != "random"
+    in_order = is_timed and way.uses_times
     if in_order:
         rows = rows.filter(pl.col("timestamp").is_not_null())
-    has_ties = is_timed and method in ("leave_last_out", "user_holdout")
-    draws = not in_order or method == "user_holdout" or (has_ties and tie_rule == "random")
-    several = {"rolling_time": windows, "leave_last_out": tie_orders if tie_rule == "random" else 1}
+    has_ties = in_order and way.asks_last
+    cutting = Cutting(rows, is_timed, _offered(dataset, rows, k_core), test_share, tie_rule, tie_orders, windows, seed)
     protocol = {
         "method": method,
         "test_share": None if method == "leave_last_out" else test_share,
         "min_value": min_value,
         "exclude_seen": exclude_seen,
         "graded": graded,
-        "seed": seed if draws else None,
+        "seed": seed if not in_order or way.draws or (has_ties and tie_rule == "random") else None,
         "tie_rule": tie_rule if has_ties else None,
         "k_core": k_core,
-        "windows": several.get(method, 1),
+        "windows": way.windows(cutting),
         "users": chosen["user_id"].n_unique(),
         "events_without_time": untimed if in_order else 0,
     }
-    made: Iterable[Parts]
-    match method:
-        case "rolling_time":
-            made = by_time(rows, test_share, windows)
-        case "leave_last_out":
-            made = (leave_last_out(rows, tie_rule, seed, order) for order in range(several[method]))
-        case "random":
-            made = [random_pairs(rows, test_share, seed)]
-        case "user_holdout":
-            made = [user_holdout(rows, test_share, tie_rule, seed, is_timed)]
-        case "cold_item":
-            made = [cold_item(rows, test_share, seed, is_timed)]
-        case "cold_user":
-            made = [cold_user(rows, test_share, seed, is_timed)]
-        case _:
-            made = by_time(rows, test_share)
-    return [_assemble(parts, protocol | {"window": window}) for window, parts in enumerate(made)]
+    return [_assemble(parts, protocol | {"window": window}) for window, parts in enumerate(way.make(cutting))]
 
 
 def _check(method: str, *, test_share: float, tie_rule: str, **whole_numbers: int) -> None:
@@ -221,6 +212,17 @@ def _met(dataset: Dataset, min_value: float | None) -> pl.DataFrame:
     if not rows["chosen"].any():
         raise DataError("No event is left to split.", hint="Lower min_value, or look at `avrec data describe`.")
     return rows
+
+
+def _offered(dataset: Dataset, rows: pl.DataFrame, k_core: int) -> pl.LazyFrame:
+    """When an item could be had (item_id, timestamp): its events of any kind, and when it was published.
+
+    With a core only its own items count, as nothing else is in the log then.
+    """
+    shown = dataset.events.select("item_id", "timestamp")
+    published = dataset.items.select("item_id", timestamp="published_at")
+    offered = pl.concat([shown, published])
+    return offered.join(rows.lazy().select("item_id").unique(), on="item_id", how="semi") if k_core else offered
 
 
 def _assemble(parts: Parts, protocol: dict[str, Any]) -> Split:
@@ -256,6 +258,8 @@ def _assemble(parts: Parts, protocol: dict[str, Any]) -> Split:
         "test_pairs": pairs,
         "repeats_dropped_from_truth": pairs - truth.height,
         "truth_of_unseen_items": truth.join(learned, on="item_id", how="anti").height,
+        "candidates": None if parts.candidates is None else parts.candidates.len(),
+        "candidates_from": parts.candidates_from,
         "future_share": future_share(train, test),
         "tied_queries": int(told["tied"].sum()),
     }

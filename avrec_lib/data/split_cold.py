@@ -11,26 +11,34 @@ from avrec_lib.errors import DataError
 from avrec_lib.schema import TIME
 
 
-def cold_item(rows: pl.DataFrame, test_share: float, seed: int, timed: bool) -> Parts:
-    """Rank only items without a training row: those first chosen at or after the cut.
+def cold_item(rows: pl.DataFrame, test_share: float, seed: int, timed: bool, offered: pl.LazyFrame) -> Parts:
+    """Rank only items without a training row that were on offer from the cut on.
 
-    Training is strictly before the cut, the test are the choices of cold items from then on. Without times a random
+    Training is strictly before the cut, the test are the choices of cold items from then on. On offer is what
+    `offered` (item_id, timestamp) or a row has at or after the cut: also what was only shown, skipped or disliked, or
+    published and met by nobody, for to rank only what will be chosen would tell the answer. Without times a random
     `test_share` of the items is cold.
     """
     if not timed:
         cold = draw(rows.filter("chosen")["item_id"], test_share, seed)
         is_cold = pl.col("item_id").is_in(cold.implode())
         known = rows.filter(~is_cold)
-        return Parts(known.filter("chosen"), rows.filter(is_cold, "chosen"), known, candidates=cold)
+        return Parts(known.filter("chosen"), rows.filter(is_cold, "chosen"), known, candidates=cold,
+                     candidates_from="drawn")  # fmt: skip
     cut = cuts_of(rows, test_share)[0]
-    known, later = rows.filter(pl.col("timestamp") < cut), rows.filter(pl.col("timestamp") >= cut, "chosen")
-    test = later.join(known.filter("chosen"), on="item_id", how="anti", maintain_order="left")
+    known, later = rows.filter(pl.col("timestamp") < cut), rows.filter(pl.col("timestamp") >= cut)
+    train = known.filter("chosen")
+    after = later.join(train, on="item_id", how="anti", maintain_order="left")
+    test = after.filter("chosen")
     if test.is_empty():
         raise DataError(
             "No item is chosen for the first time from {cut} on, so none is cold.",
             hint="Change test_share, or bring a longer log.", cut=cut,
         )  # fmt: skip
-    return Parts(known.filter("chosen"), test, known, cut, candidates=test["item_id"].unique().sort())
+    had = offered.filter(pl.col("timestamp") >= cut, pl.col("item_id").is_not_null()).select("item_id").unique()
+    others = had.collect(engine="streaming").join(train, on="item_id", how="anti")
+    candidates = pl.concat([after.select("item_id"), others])["item_id"].unique().sort()
+    return Parts(train, test, known, cut, candidates=candidates, candidates_from="on_offer")
 
 
 def cold_user(rows: pl.DataFrame, test_share: float, seed: int, timed: bool) -> Parts:

@@ -20,7 +20,8 @@ class Parts:
     `met` (user_id, item_id, …) is what counts as already met when the user is asked, chosen or not.
     `asked` (user_id, cut, history, tied) is there when queries bring their own cut or history; `tied` says that the
     order of events at the same time decided what the query is asked. Else all queries share `cut`.
-    `candidates` are the only items to be ranked, null for all. `after` is all that happened in the time of the test,
+    `candidates` are the only items to be ranked, null for all, and `candidates_from` says how they were found: `drawn`,
+    or `on_offer` from the cut on. `after` is all that happened in the time of the test,
     chosen or not, where that is known; else the test alone.
     """
 
@@ -30,6 +31,7 @@ class Parts:
     cut: datetime | None = None
     asked: pl.DataFrame | None = None
     candidates: pl.Series | None = None
+    candidates_from: str | None = None
     after: pl.DataFrame | None = None
 
 

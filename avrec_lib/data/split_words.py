@@ -25,12 +25,12 @@ HOW = {
 }
 OF_WHOM = (
     "Of the queries, {warm:,} are of users who are known and {cold:,} of new ones; {unseen:.0%} of the test events "
-    "belong to new users. Left out of the answers: {repeats:,} pairs ({share:.0%}) that the user already had. No "
+    "belong to new users. Left out of the answers: {repeats:,} pairs ({share:.0%}) that the user had already met. No "
     "collaborative model can find the {unseen_items:,} answers whose item is new."
 )
 OF_WHOM_TIMED = (
     "Of the queries, {warm:,} are of users who are known and {cold:,} of new ones; {unseen:.0%} of the test events "
-    "belong to new users. Left out of the answers: {repeats:,} pairs ({share:.0%}) that the user already had. No "
+    "belong to new users. Left out of the answers: {repeats:,} pairs ({share:.0%}) that the user had already met. No "
     "collaborative model can find the {unseen_items:,} answers whose item is new. **{untimed:,} choices have no time** "
     "and are in neither training nor test."
 )
@@ -49,7 +49,8 @@ def split_in_words(splits: Sequence[Split]) -> list[Note]:
     values = {
         "train": protocol["train_events"], "test": total["test_events"], "asked": first.queries.height,
         "cut": cuts[0] if cuts else None, "cuts": ", ".join(cuts), "windows": len(splits),
-        "tie_rule": protocol["tie_rule"], "candidates": protocol["candidates"], "answered": first.truth["item_id"].n_unique(),
+        "tie_rule": protocol["tie_rule"], "candidates": protocol["candidates"],
+        "answered": first.truth["item_id"].n_unique(),
     }  # fmt: skip
     unseen = sum(split.protocol["test_events_of_unseen_users"] for split in splits)
     untimed = protocol["events_without_time"]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from small_logs import FakeDataset, at, log, untimed
@@ -42,6 +45,29 @@ def test_auto_takes_time_where_there_is_time_and_says_which_it_took() -> None:
         with pytest.raises(DataError, match="timestamp") as refused:
             split_windows(without_times, method)
         assert ("split=user_holdout" in str(refused.value)) == (method == "leave_last_out")
+
+
+def test_a_few_times_do_not_make_a_log_with_times() -> None:
+    pairs = [(user, item) for user in "abcdefgh" for item in "stuvwxyz"]
+    for timed, method in ((3, "random"), (31, "random"), (32, "global_time"), (64, "global_time")):
+        data = log([(*pair, place if place < timed else None) for place, pair in enumerate(pairs)])
+        protocol = split_dataset(data, exclude_seen=False).protocol
+        assert (timed, protocol["method"]) == (timed, method)
+        assert protocol["events_without_time"] == (64 - timed if method == "global_time" else 0)
+        for by_lot in ("user_holdout", "cold_item", "cold_user"):
+            if timed < 32:
+                assert split_dataset(data, by_lot).protocol["cut"] is None
+                assert split_dataset(data, by_lot).protocol["events_without_time"] == 0
+
+
+def test_known_and_new_users_are_told_apart_once_and_are_no_part_of_a_copy() -> None:
+    split = split_dataset(log([("a", "x", 0), ("b", "x", 1), ("a", "y", 2), ("c", "z", 3), ("b", "y", 4)]))
+    assert split.warm_queries is split.warm_queries and split.cold_queries is split.cold_queries
+    again = pickle.loads(pickle.dumps(split))  # noqa: S301, it is our own
+    assert not {"warm_queries", "cold_queries", "_is_warm"} & set(vars(again))
+    assert again.warm_queries.equals(split.warm_queries) and again.protocol == split.protocol
+    assert replace(split, queries=split.queries.clear()).warm_queries.is_empty()
+    assert split in {split} and split != again and split.fingerprints() == again.fingerprints()
 
 
 def test_what_was_met_but_not_chosen_is_neither_asked_for_nor_to_be_shown() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import polars as pl
 import pytest
 from small_logs import at, log, untimed
 
@@ -24,6 +25,31 @@ def test_an_item_only_skipped_before_the_cut_is_cold_but_not_for_who_skipped_it(
     split = split_dataset(skipped, "cold_item", test_share=0.5)
     assert split.truth.select("user_id", "item_id").rows() == [("a", "new"), ("c", "new")]
     assert split.protocol["repeats_dropped_from_truth"] == 1
+
+
+def test_what_nobody_chose_but_was_on_offer_from_the_cut_on_may_be_ranked_too() -> None:
+    later = [("b", "skipped", 6), ("c", "shown", 7), ("b", "x", 8)]
+    before = [("b", "gone", 3), ("a", "both", 4), ("a", "both", 9)]
+    data = log([*ROWS, *later, *before], [*["play"] * 7, "skip", "impression", "dislike", *["impression"] * 3])
+    published = {"out": 6, "out before": 5, "x": 7, "undated": None}
+    items = pl.DataFrame(
+        {"item_id": list(published), "published_at": [None if day is None else at(day) for day in published.values()]}
+    )
+    object.__setattr__(data, "items", items.lazy())
+    split = split_dataset(data, "cold_item", test_share=0.5)
+    assert split.candidates is not None
+    assert split.candidates.to_list() == ["both", "new", "out", "shown", "skipped"]
+    assert split.truth.select("user_id", "item_id").rows() == [("a", "new"), ("c", "new")]
+    assert (split.protocol["candidates"], split.protocol["candidates_from"]) == (5, "on_offer")
+    core = split_dataset(data, "cold_item", test_share=0.5, k_core=2)
+    assert core.candidates is not None and core.candidates.to_list() == ["new"]
+
+
+def test_the_protocol_says_where_candidates_come_from() -> None:
+    drawn = split_dataset(untimed([(user, item) for user in "abc" for item in "vwxyz"]), "cold_item", test_share=0.4)
+    assert (drawn.protocol["candidates"], drawn.protocol["candidates_from"]) == (2, "drawn")
+    everything = split_dataset(log(ROWS), "global_time", test_share=0.5).protocol
+    assert (everything["candidates"], everything["candidates_from"]) == (None, None)
 
 
 def test_without_times_some_items_leave_training() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
@@ -44,3 +45,11 @@ def test_the_numbers_of_all_windows_are_added_up(dataset):
     assert how.values["windows"] == 3
     assert how.values["test"] == sum(split.protocol["test_events"] for split in splits)
     assert asked.values["warm"] + asked.values["cold"] == sum(split.queries.height for split in splits)
+
+
+def test_choices_without_a_time_are_counted_in_words(dataset):
+    for split_rows, said in ((dataset.events, False), (dataset.events.with_columns(
+        timestamp=pl.when(pl.int_range(pl.len()) % 4 > 0).then("timestamp")), True)):  # fmt: skip
+        _, asked = split_in_words(split_windows(replace(dataset, other_events=split_rows)))
+        assert ("27 choices have no time" in asked.text("en")) == said
+        assert ("27 次选择没有时间" in asked.text("zh")) == said
