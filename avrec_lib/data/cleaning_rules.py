@@ -11,6 +11,7 @@ import polars as pl
 
 from avrec_lib.data import faults
 from avrec_lib.data.cleaning_options import Cleaning
+from avrec_lib.data.durations import item_durations
 from avrec_lib.data.faults import ROW
 from avrec_lib.schema import Event
 
@@ -96,9 +97,7 @@ def _with_duration(events: pl.LazyFrame, items: pl.LazyFrame | None) -> pl.LazyF
     """`events` with the column `duration`: seconds of the item, null where unknown or 0."""
     if items is None:
         return events.with_columns(duration=pl.lit(None, dtype=pl.Float64))
-    known = items.filter(pl.col("duration_seconds") > 0).select("item_id", duration="duration_seconds")
-    known = known.unique("item_id", keep="first", maintain_order=True)  # a second row of an item must not make rows
-    return events.join(known, on="item_id", how="left")
+    return events.join(item_durations(items).rename({"duration_seconds": "duration"}), on="item_id", how="left")
 
 
 FINDERS: dict[str, Rule] = {

@@ -10,6 +10,8 @@ from scipy import sparse
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from avrec_lib.data.durations import item_durations
+
 _PERIODS = (("1h", timedelta(days=4)), ("1d", timedelta(days=200)), ("1w", timedelta(days=1500)), ("1mo", None))
 
 
@@ -85,8 +87,7 @@ def gaps(events: pl.LazyFrame) -> pl.DataFrame:
 
 def watch_ratio(events: pl.LazyFrame, items: pl.LazyFrame) -> pl.Series:
     """Watched seconds over the item's duration, for every event that has both."""
-    durations = items.filter(pl.col("duration_seconds") > 0).select("item_id", "duration_seconds")
-    watched = events.filter(pl.col("watch_seconds").is_not_null()).join(durations, on="item_id")
+    watched = events.filter(pl.col("watch_seconds").is_not_null()).join(item_durations(items), on="item_id")
     ratio = watched.select(watch_ratio=pl.col("watch_seconds") / pl.col("duration_seconds"))
     return ratio.collect(engine="streaming").get_column("watch_ratio")
 

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar, get_args
 
 import polars as pl
 
+from avrec_lib.data.durations import item_durations
 from avrec_lib.errors import DataError, UsageError, unknown_name
 from avrec_lib.schema import Events, require_columns
 
@@ -106,8 +107,7 @@ def fit_scaling(
         )
     durations = pl.DataFrame(schema={"item_id": pl.String, "spread": pl.Float64})
     if method == "duration_share" and items is not None:
-        known = items.lazy().filter(pl.col("duration_seconds") > 0).select("item_id", spread="duration_seconds")
-        durations = known.unique("item_id", keep="first", maintain_order=True).collect()
+        durations = item_durations(items.lazy()).select("item_id", spread="duration_seconds").collect()
     return Scaling(column, method, offset, spread, users, durations, numbers["len"])
 
 
@@ -121,19 +121,3 @@ def _numbers() -> list[pl.Expr]:
     x = pl.col("x")
     deviation = pl.when(x.max() > x.min()).then(x.std(ddof=0)).otherwise(0.0)
     return [x.min().alias("least"), x.max().alias("most"), x.mean().alias("mean"), deviation.alias("deviation")]
-
-
-def popularity_of(train: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
-    """Columns item_id, users, share: distinct users of `train` who chose an item, and their share of all its users.
-
-    `train` holds choices, as `Split.train` does; a user counts once, however often he came back. Most popular first,
-    ties by id. What was never chosen in training is not listed: its popularity is 0, its novelty unbounded.
-    """
-    rows = train.lazy()
-    require_columns(["user_id", "item_id"], rows.collect_schema().names(), Events, "train")
-    pairs = rows.filter(pl.col("item_id").is_not_null()).select("user_id", "item_id").unique()
-    counted = pairs.group_by("item_id").agg(users=pl.len()).collect(engine="streaming")
-    everybody = pairs.select(pl.col("user_id").n_unique()).collect(engine="streaming").item()
-    return counted.with_columns(share=pl.col("users") / everybody).sort(
-        ["users", "item_id"], descending=[True, False]
-    )  # fmt: skip

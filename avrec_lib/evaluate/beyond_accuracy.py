@@ -11,7 +11,7 @@ import polars as pl
 
 from avrec_lib.errors import UsageError
 from avrec_lib.evaluate import diversity, exposure, popularity, taste
-from avrec_lib.evaluate.beyond_inputs import REASONS, gaps, known_inputs
+from avrec_lib.evaluate.beyond_inputs import REASONS, Background, gaps
 from avrec_lib.evaluate.judged import Judged
 from avrec_lib.evaluate.list_sums import first_places
 from avrec_lib.evaluate.lists import Lists, as_values
@@ -54,6 +54,7 @@ def beyond_accuracy_values(
     embeddings: pl.DataFrame | None = None,
     catalogue: pl.Series | None = None,
     exclude_seen: bool = True,
+    background: Background | None = None,
     seed: int = 0,
     window: int = 0,
 ) -> BeyondAccuracy:
@@ -63,6 +64,7 @@ def beyond_accuracy_values(
     of tags, category, creator_id, published_at what there is), `truth` (for serendipity), `embeddings` (item_id,
     vector). `catalogue`: what could have been shown (default: all items of `train` and `items`). `exclude_seen` says
     that the lists hide what their user already had; the popularity that serendipity is held against then does too.
+    `background` stands for all these tables, worked out once for several models on the same split (`Background.of`).
     Raises DataError for tables that contradict each other or their schema, UsageError for a `k` beyond the lists.
     """
     cuts = [k] if isinstance(k, int) else list(k)
@@ -70,7 +72,10 @@ def beyond_accuracy_values(
         raise UsageError("k must be at least 1, but is {k}.", k=k)
     for cut in cuts:
         first_places(lists, cut)
-    known = known_inputs(lists, queries, train, items, truth, embeddings, catalogue, exclude_seen)
+    if background is None:
+        asked = lists.queries if queries is None else queries
+        background = Background.of(asked, train, items, truth, embeddings, catalogue, exclude_seen)
+    known = background.beside(lists)
     needs = {step.metric: step.needs for step in BY_LIST} | dict(BY_SYSTEM)
     missing = {metric: [need for need in needs[metric] if need not in known] for metric in needs}
     possible = [step for step in BY_LIST if not missing[step.metric]]
@@ -90,18 +95,6 @@ def beyond_accuracy_values(
         pl.DataFrame(left_out, {"metric": pl.String, "reason": pl.String}, orient="row"),
         pl.concat(gaps(lists, known, cut) for cut in cuts),
     )
-
-
-def catalogue_coverage(ranked: pl.DataFrame, catalogue: pl.Series, k: int) -> float | None:
-    """Share of the items in `catalogue` that stand in at least one list's first `k`; None for an empty catalogue.
-
-    It grows with the number of lists, so compare it only between models that answered the same queries.
-    """
-    items = catalogue.unique()
-    if items.is_empty():
-        return None
-    shown = ranked.filter(pl.col("rank") <= k).get_column("item_id").unique()
-    return int(items.is_in(shown.implode()).sum()) / items.len()
 
 
 def answered_share(ranked: pl.DataFrame, queries: pl.DataFrame, k: int) -> float | None:

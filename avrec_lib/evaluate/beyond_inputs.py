@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -35,34 +37,65 @@ REASONS = {
 """What a metric may need -> why it is left out when that is not there (a template of `strings`)."""
 
 LABELS = ("tags", "category")
+"""The columns of items that label them."""
 
 
-def known_inputs(
-    lists: Lists,
-    queries: pl.DataFrame | None,
-    train: pl.DataFrame | None,
-    items: pl.DataFrame | pl.LazyFrame | None,
-    truth: pl.DataFrame | None,
-    embeddings: pl.DataFrame | None,
-    catalogue: pl.Series | None,
-    exclude_seen: bool,
-) -> dict[str, Any]:
-    """Those of REASONS that can be told, and `seen`: the histories that the lists hide (None: they hide nothing)."""
-    asked = _in_order(lists, queries)
-    rows = pl.DataFrame(schema={"item_id": pl.String}) if items is None else items.lazy().collect()
-    require_columns(("item_id",), rows.columns, Items, "items")
-    chosen = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String}) if train is None else choices(train)
-    histories = histories_of(asked, chosen)
-    known: dict[str, Any] = {"seen": histories if exclude_seen else None}
-    if histories.height:
-        known["histories"] = histories
-    if chosen.height:
-        known |= {"popularity": item_popularity(chosen), "bands": popularity_bands(chosen)}
-    if truth is not None and truth.height:
-        known["judged"] = Judged.of(lists, truth)
-    if asked["cut"].count():
-        known["cuts"] = asked["cut"]
-    return known | _of_items(lists, rows, embeddings) | _births(rows, known) | _catalogue(rows, chosen, catalogue)
+@dataclass(frozen=True, eq=False)
+class Background:
+    """What the lists are held against, whichever model made them: the same for every model on a split.
+
+    `known` are those of REASONS that do not depend on the lists, and `seen`: the histories that the lists hide (None:
+    they hide nothing).
+    """
+
+    queries: pl.DataFrame
+    truth: pl.DataFrame | None
+    embeddings: pl.DataFrame | None
+    known: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        queries: pl.DataFrame,
+        train: pl.DataFrame | None = None,
+        items: pl.DataFrame | pl.LazyFrame | None = None,
+        truth: pl.DataFrame | None = None,
+        embeddings: pl.DataFrame | None = None,
+        catalogue: pl.Series | None = None,
+        exclude_seen: bool = True,
+    ) -> Self:
+        """The tables as `beyond_accuracy_values` takes them, in the form in which the metrics want them."""
+        asked = queries_table(queries)
+        rows = pl.DataFrame(schema={"item_id": pl.String}) if items is None else items.lazy().collect()
+        require_columns(("item_id",), rows.columns, Items, "items")
+        chosen = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String}) if train is None else choices(train)
+        histories = histories_of(asked, chosen)
+        known: dict[str, Any] = {"seen": histories if exclude_seen else None}
+        if histories.height:
+            known["histories"] = histories
+        if chosen.height:
+            known |= {"popularity": item_popularity(chosen), "bands": popularity_bands(chosen)}
+        labels = {column: item_labels(rows, column) for column in LABELS if column in rows.columns}
+        known |= {column: table for column, table in labels.items() if table.height}
+        if "creator_id" in rows.columns and rows["creator_id"].count():
+            known["creators"] = rows
+        known |= _births(rows, known) | _catalogue(rows, chosen, catalogue)
+        return cls(asked, truth, embeddings, known)
+
+    def beside(self, lists: Lists) -> dict[str, Any]:
+        """Those of REASONS that can be told of `lists`, and `seen`. Raises DataError for lists of other queries."""
+        known = dict(self.known)
+        cuts = _in_order(lists, self.queries)["cut"]
+        if cuts.count():
+            known["cuts"] = cuts
+        if self.truth is not None and self.truth.height:
+            known["judged"] = Judged.of(lists, self.truth)
+        vectors = {
+            f"{column} vectors": label_vectors(known[column], lists.item_ids) for column in LABELS if column in known
+        }
+        if self.embeddings is not None and self.embeddings.height:
+            vectors["embedding vectors"] = embedding_vectors(self.embeddings, lists.item_ids)
+        return known | vectors
 
 
 def gaps(lists: Lists, known: dict[str, Any], k: int) -> pl.DataFrame:
@@ -85,33 +118,16 @@ def _has_vector(vectors: Any) -> np.ndarray:
     return np.asarray(vectors.any(axis=1) if isinstance(vectors, np.ndarray) else vectors.getnnz(axis=1) > 0)
 
 
-def _in_order(lists: Lists, queries: pl.DataFrame | None) -> pl.DataFrame:
-    """query_id, user_id, cut and history of the queries, in the order of the lists."""
-    if queries is None:
-        return queries_table(lists.queries)
-    table = queries_table(queries)
-    row = row_of_each(lists.queries["query_id"], table["query_id"], "queries")
+def _in_order(lists: Lists, asked: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `asked` in the order of the lists."""
+    row = row_of_each(lists.queries["query_id"], asked["query_id"], "queries")
     if (row < 0).any():
         raise DataError(
             "{count} lists belong to none of the queries, the first of them to {query}.",
             hint="Pass the queries that the lists were made for.",
             count=int((row < 0).sum()), query=repr(lists.queries["query_id"][int(np.argmin(row))]),
         )  # fmt: skip
-    return table[row]
-
-
-def _of_items(lists: Lists, items: pl.DataFrame, embeddings: pl.DataFrame | None) -> dict[str, Any]:
-    """Labels, unit vectors and creators: what the item table and the embeddings say of the items."""
-    known: dict[str, Any] = {}
-    for column in LABELS:
-        labels = item_labels(items, column) if column in items.columns else pl.DataFrame()
-        if labels.height:
-            known |= {column: labels, f"{column} vectors": label_vectors(labels, lists.item_ids)}
-    if embeddings is not None and embeddings.height:
-        known["embedding vectors"] = embedding_vectors(embeddings, lists.item_ids)
-    if "creator_id" in items.columns and items["creator_id"].count():
-        known["creators"] = items
-    return known
+    return asked[row]
 
 
 def _births(items: pl.DataFrame, known: dict[str, Any]) -> dict[str, Any]:

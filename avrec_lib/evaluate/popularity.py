@@ -41,6 +41,9 @@ def choices(train: pl.DataFrame) -> pl.DataFrame:
 def item_popularity(train: pl.DataFrame) -> pl.DataFrame:
     """One row an item that training knows: item_id, events (choices of it), users (how many distinct ones chose it),
     share (`users` of all users with a choice), first_seen (its earliest time, null without times). Sorted by item_id.
+
+    A user counts once in `users`, however often he came back. An item that nobody chose has no row: its share is 0,
+    and what that makes of its novelty is said there (`novelty`).
     """
     rows = choices(train)
     everybody = rows.get_column("user_id").n_unique()

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 import polars as pl
 
+from avrec_lib.data.durations import item_durations, with_durations
 from avrec_lib.errors import DataError
 
 FEWEST_IN_A_BAND = 20
@@ -57,18 +58,12 @@ class WatchTimeGain:
         return np.where(np.isnan(duration_seconds), np.nan, gain)
 
 
-def with_durations(events: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """`events` with the column duration_seconds of their items; null where it is unknown or not above 0."""
-    known = items.select("item_id", "duration_seconds").filter(pl.col("duration_seconds") > 0)
-    return events.drop("duration_seconds", strict=False).join(known, on="item_id", how="left", maintain_order="left")
-
-
 def length_bands(items: pl.DataFrame, bands: int = 5) -> pl.DataFrame:
     """Columns item_id, band (the length as `30–60 s`; equally many items each) and place (of the band, shortest first).
 
     Items of unknown length have no row.
     """
-    known = items.filter(pl.col("duration_seconds") > 0).select("item_id", "duration_seconds")
+    known = item_durations(items)
     if known.is_empty():
         return pl.DataFrame(schema={"item_id": pl.String, "band": pl.String, "place": pl.Int32})
     durations = known["duration_seconds"].to_numpy()

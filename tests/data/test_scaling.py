@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from avrec_lib.data.opening import open_dataset
-from avrec_lib.data.scaling import Method, fit_scaling, popularity_of
+from avrec_lib.data.scaling import Method, fit_scaling
 from avrec_lib.data.split import split_dataset
 from avrec_lib.errors import DataError, UsageError
 
@@ -110,15 +110,6 @@ def test_what_was_fitted_does_not_change_with_the_test_rows(workbench, method: M
     assert (before.offset, before.spread, before.rows) == (after.offset, after.spread, after.rows)
     assert_frame_equal(before.users, after.users)
     assert_frame_equal(before.apply(split.train), after.apply(split.train))
-    assert_frame_equal(popularity_of(split.train), popularity_of(other.train))
-
-
-def test_popularity_counts_each_user_once():
-    train = rows(("ann", "x", 1), ("ann", "x", 1), ("bob", "x", 1), ("bob", "y", 1), ("cat", "z", 1), ("dan", None, 1))
-    popular = popularity_of(train)
-    assert popular.rows() == [("x", 2, 2 / 3), ("y", 1, 1 / 3), ("z", 1, 1 / 3)]  # dan chose nothing
-    assert popular.columns == ["item_id", "users", "share"]
-    assert popularity_of(rows()).is_empty()
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,12 @@ from beyond_twins import mean as mean_of
 from beyond_twins import serendipity as serendipity_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate import exposure, popularity, taste
-from avrec_lib.evaluate.beyond_accuracy import METRICS, answered_share, beyond_accuracy_values, catalogue_coverage
+from avrec_lib.evaluate.beyond_accuracy import METRICS, answered_share, beyond_accuracy_values
+from avrec_lib.evaluate.beyond_inputs import Background
 from avrec_lib.evaluate.diversity import item_labels
 from avrec_lib.evaluate.lists import Lists
 from avrec_lib.evaluate.popularity import item_popularity, popularity_bands
@@ -103,12 +105,34 @@ def test_exposure_of_items_and_creators_equals_its_count(world: World, k: int):
         assert same(exposure.gini(amounts), gini(amounts.to_list()))
 
 
+@settings(max_examples=20)
+@given(worlds, cuts)
+def test_a_background_worked_out_once_says_the_same_of_every_list(world: World, k: int):
+    tables = {"train": world.train, "items": world.items, "truth": world.truth}
+    background = Background.of(world.queries, **tables)
+    for ranked in (world.ranked, world.ranked.filter(pl.col("rank") < 4)):
+        lists = Lists.of(ranked, world.queries, 6)
+        once = beyond_accuracy_values(lists, k=k, model="m", background=background)
+        anew = beyond_accuracy_values(lists, k=k, model="m", queries=world.queries, **tables)
+        for one, other in zip(once, anew, strict=True):
+            assert_frame_equal(one, other)
+
+
+def test_an_item_that_nobody_chose_has_no_popularity_and_a_user_counts_once():
+    train = pl.DataFrame({"user_id": ["u", "u", "v", "w", "x"], "item_id": ["a", "a", "a", "b", None]})
+    found = item_popularity(train).select("item_id", "users", "share")
+    assert found.rows() == [("a", 2, 2 / 3), ("b", 1, 1 / 3)]  # x chose nothing
+    assert item_popularity(train.clear()).is_empty()
+
+
 @settings(max_examples=40)
 @given(worlds, cuts)
 def test_coverage_of_lists_is_that_of_the_ranked_table(world: World, k: int):
     found = beyond_accuracy_values(lists_of(world), k=k, model="m", items=world.items).system
     system = dict(found.select("metric", "value").iter_rows())
-    assert system["catalogue_coverage"] == catalogue_coverage(world.ranked, world.items["item_id"], k)
+    shown = {item for items in world.lists(k).values() for item in items}
+    catalogue = set(world.items["item_id"])
+    assert system["catalogue_coverage"] == len(shown & catalogue) / len(catalogue)
     assert system["answered_share"] == answered_share(world.ranked, world.queries, k)
 
 

@@ -8,7 +8,7 @@ import pytest
 from ranking_tables import queries_of, ranked_table, truth_table, value_of
 
 from avrec_lib.errors import DataError, UsageError
-from avrec_lib.evaluate.beyond_accuracy import answered_share, catalogue_coverage
+from avrec_lib.evaluate.beyond_accuracy import answered_share
 from avrec_lib.evaluate.lists import Lists
 from avrec_lib.evaluate.ranking import RankingMetric, ranking_values
 from avrec_lib.schema import Values, check_table
@@ -120,10 +120,6 @@ def test_lists_of_other_queries_or_cut_too_early_are_refused() -> None:
         ranking_values(lists, truth, queries_of(["a"]), k=2, model="m")
 
 
-def test_coverage_is_the_share_of_the_catalogue_in_any_list() -> None:
+def test_the_answered_share_is_of_queries_with_a_full_list() -> None:
     ranked = ranked_table({"a": ["x", "y"], "b": ["x", "z"]})
-    catalogue = pl.Series(["x", "y", "z", "w"])
-    assert catalogue_coverage(ranked, catalogue, k=1) == 1 / 4
-    assert catalogue_coverage(ranked, catalogue, k=2) == 3 / 4
-    assert catalogue_coverage(ranked, catalogue.clear(), k=2) is None
     assert answered_share(ranked, queries_of(["a", "b", "c"]), k=2) == 2 / 3
