@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MIB = 2**20
 NEAR_LIMIT = 0.85
+HALFWAY = 0.5  # the system may kill from here on: others need memory too, and the last stride is missed by the samples
 # jsonschema builds a grammar of internationalized addresses when it is imported, which takes two seconds, and
 # nbformat (which plotly imports) imports jsonschema. No notebook schema has such an address.
 SLOW_MODULE = "rfc3987_syntax"
@@ -69,10 +70,11 @@ class Kernel:
         if peak > NEAR_LIMIT * limit:
             template = "The kernel ended at a peak of {peak} MiB of {limit} MiB: likely out of memory."
         elif exit_code == -signal.SIGKILL:
-            # The last stride before the system steps in can be shorter than a sample of memory.
             template = (
                 "The kernel was killed at a peak of {peak} MiB of {limit} MiB: likely out of memory, "
                 "unless someone stopped it."
+                if peak > HALFWAY * limit
+                else "The kernel was killed from outside (signal {signal}) at a peak of {peak} MiB of {limit} MiB."
             )
         elif exit_code is not None and exit_code < 0:
             template = "The kernel crashed (signal {signal}) at a peak of {peak} MiB."

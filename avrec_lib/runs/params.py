@@ -7,7 +7,7 @@ import io
 import operator
 import re
 import tokenize
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,8 @@ SECRET_VALUE = re.compile(
 SECRET_HINT = "Pass it through an environment variable that the notebook reads."
 
 
-BOUND = re.compile(r"\s*(>=|<=|>|<) ?(-?\d[\d_]*(?:\.\d+)?)\s*(,|;|$)")
+NOT_EMPTY = "not empty"
+BOUND = re.compile(rf"\s*(?:{NOT_EMPTY}|(>=|<=|>|<) ?(-?\d[\d_]*(?:\.\d+)?))\s*(,|;|$)")
 HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 
 
@@ -34,7 +35,8 @@ HOLDS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.l
 class ParameterSpec:
     """One line of a parameters cell: `name: type = default  # comment`.
 
-    A comment that begins with bounds limits the values: `# > 0, < 1; share of the events` or `# >= 1; length`.
+    A comment that begins with bounds limits the values: `# > 0, < 1; share of the events` or `# >= 1; length`. Those of
+    a list hold for each entry, and `# not empty, >= 1; lengths` asks for one at least; `not empty` text has a letter.
     """
 
     name: str
@@ -44,12 +46,19 @@ class ParameterSpec:
 
     @property
     def bounds(self) -> list[tuple[str, float]]:
-        """The bounds that the comment begins with, as (sign, limit)."""
-        found, rest = [], self.comment
+        """The bounds of numbers that the comment begins with, as (sign, limit)."""
+        return [(match[1], float(match[2])) for match in self._bounds() if match[1]]
+
+    @property
+    def not_empty(self) -> bool:
+        """Whether `not empty` is among the bounds that the comment begins with."""
+        return any(not match[1] for match in self._bounds())
+
+    def _bounds(self) -> Iterator[re.Match[str]]:
+        rest = self.comment
         while match := BOUND.match(rest):
-            found.append((match[1], float(match[2])))
+            yield match
             rest = rest[match.end() :] if match[3] == "," else ""
-        return found
 
 
 def read_parameters(source: str, notebook: str) -> dict[str, ParameterSpec]:
@@ -100,7 +109,13 @@ def accept(spec: ParameterSpec, value: Any) -> Any:
 
 
 def _within(spec: ParameterSpec, value: Any) -> Any:
-    """`value`, when it (or each of its members) keeps the bounds of its declaration; raises UsageError otherwise."""
+    """`value`, when it (or each of its entries) keeps the bounds of its declaration; raises UsageError otherwise."""
+    if spec.not_empty and value == []:
+        entry = spec.type.item or spec.type
+        message = "The parameter {name} is empty, but needs at least one entry: {entry}."
+        raise UsageError(message, name=repr(spec.name), entry=entry.in_words())
+    if spec.not_empty and isinstance(value, str) and not value.strip():
+        raise _mistyped(spec, value)
     for number in value if isinstance(value, list) else [value]:
         for sign, limit in spec.bounds if isinstance(number, int | float) else []:
             if not HOLDS[sign](number, limit):

@@ -177,3 +177,37 @@ def test_every_member_of_a_list_keeps_the_bounds_and_a_comment_without_bounds_se
     with pytest.raises(UsageError, match="must be > 0"):
         convert(specs["k"], "5,0")
     assert specs["share"].bounds == []
+
+
+ENTRIES = read_parameters(
+    "k: list[int] = [10]  # not empty, >= 1, <= 60; lengths\n"
+    "shelf: list[Literal['knn', 'ease']] = ['knn']  # not empty; baselines\n"
+    "title: str = 'x'  # >= 0, not empty; any order will do\n"
+    "loose: list[int] = []  # not empty lists are not asked for here",
+    "nb",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("k", "", "The parameter 'k' is empty, but needs at least one entry: a whole number."),
+        ("k", "[]", "The parameter 'k' is empty, but needs at least one entry: a whole number."),
+        ("k", "5,0", "The parameter 'k' is 0, but must be >= 1, <= 60."),
+        ("shelf", "", "The parameter 'shelf' is empty, but needs at least one entry: one of knn, ease."),
+        ("title", " ", "The parameter 'title' is ' ', but text is expected."),
+    ],
+)
+def test_what_must_not_be_empty_is_refused_when_it_is(name: str, text: str, said: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        convert(ENTRIES[name], text)
+    assert refusal.value.text("en") == said
+    if not text.strip():
+        with pytest.raises(UsageError):
+            accept(ENTRIES[name], text if name == "title" else [])
+
+
+def test_not_empty_is_a_bound_only_where_it_stands_as_one() -> None:
+    assert convert(ENTRIES["loose"], "") == []
+    assert convert(ENTRIES["k"], "5,60") == [5, 60] and convert(ENTRIES["shelf"], "ease") == ["ease"]
+    assert ENTRIES["k"].not_empty and ENTRIES["k"].bounds == [(">=", 1), ("<=", 60)]

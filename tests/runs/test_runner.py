@@ -88,7 +88,11 @@ def test_an_error_of_ours_is_its_sentence_in_the_notebook_and_its_traceback_in_t
 
 @pytest.mark.parametrize(
     ("how", "message"),
-    [("exit", "ended by itself (exit code 7)"), ("killed", "likely out of memory"), ("crash", "crashed (signal 11)")],
+    [
+        ("exit", "ended by itself (exit code 7)"),
+        ("killed", "killed from outside (signal 9)"),
+        ("crash", "crashed (signal 11)"),
+    ],
 )
 def test_a_kernel_that_dies_leaves_its_results_and_the_cause(workbench, how, message):
     folder, record = run("04_dies", f"how={how}")
@@ -159,12 +163,11 @@ def test_run_ids_sort_by_time_and_differ():
 
 @pytest.mark.parametrize(
     ("exit_code", "share", "words"),
-    [(-9, 0.1, "likely out of memory, unless"), (1, 0.95, "likely out of memory."), (1, 0.1, "exit code 1"),
+    [(-9, 0.01, "killed from outside (signal 9)"), (-9, 0.7, "likely out of memory, unless"),
+     (1, 0.95, "likely out of memory."), (1, 0.1, "exit code 1"),
      (-6, 0.1, "signal 6")],
 )  # fmt: skip
-def test_the_cause_of_death_is_memory_when_it_was_short_or_the_system_killed(
-    exit_code, share, words, tmp_path, workbench
-):
+def test_the_cause_of_death_is_memory_only_when_it_was_short(exit_code, share, words, tmp_path, workbench):
     watch = MemoryWatch(pid=1)
     watch.peak = share * memory_limit()
     assert words in Kernel(None, None, tmp_path, watch).cause_of_death(exit_code)  # type: ignore[arg-type]
