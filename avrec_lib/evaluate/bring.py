@@ -7,7 +7,6 @@ misses. What cannot be read in one way only is refused.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
@@ -22,7 +21,7 @@ from avrec_lib.evaluate.bring_facts import (
     facts_of_scores,
     some_of,
 )
-from avrec_lib.evaluate.ranked_file import ROW, RankedFile, read_ranked_file
+from avrec_lib.evaluate.ranked_file import ROW, RankedFile
 from avrec_lib.schema import Ranked
 
 
@@ -37,27 +36,6 @@ class Brought:
     model: str
     ranked: pl.DataFrame
     facts: list[Fact]
-
-
-def read_ranked(
-    path: Path,
-    queries: pl.DataFrame,
-    *,
-    catalogue: pl.Series,
-    k: int,
-    seen: pl.DataFrame | None = None,
-    candidates: pl.Series | None = None,
-    warm: pl.Series | None = None,
-    window: int = 0,
-) -> list[Brought]:
-    """The systems in the file `path`: one for each name in its column model, else one named after the file.
-
-    See `read_ranked_file` for the file and `place_lists` for how its rows become lists.
-    """
-    file = read_ranked_file(path)
-    return place_lists(
-        file, queries, catalogue=catalogue, k=k, seen=seen, candidates=candidates, warm=warm, window=window
-    )
 
 
 def place_lists(

@@ -101,31 +101,83 @@ def drawn_candidates(
 def _draw(
     rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], negatives: int, seed: int
 ) -> Iterator[np.ndarray]:
-    """Blocks of (2, drawn) rows and columns: the places of the smallest of random numbers, barred ones set aside."""
+    """Blocks of (2, drawn) rows and columns, of which no pair is among the barred `rows` and `columns`.
+
+    Where most items are free, pairs are drawn and those that are barred or come again are drawn anew, so that memory
+    is that of what is drawn. A query that wants most of its items, or may not have most of them, draws lots for each.
+    """
     rng = np.random.default_rng(seed)
     queries, items = shape
-    order = np.argsort(rows, kind="stable")
-    rows, columns = rows[order], columns[order]
-    size = max(1, _BLOCK_CELLS // max(items, 1))
-    for start in range(0, queries, size):
-        lots = rng.random((min(size, queries - start), items), dtype=np.float32)
-        inside = slice(*np.searchsorted(rows, [start, start + size]))
-        lots[rows[inside] - start, columns[inside]] = np.inf
-        count = min(negatives, items)
-        best = np.argpartition(lots, count - 1, axis=1)[:, :count] if 0 < count < items else np.argsort(lots, axis=1)
-        free = np.isfinite(np.take_along_axis(lots, best, axis=1))
-        yield np.stack([np.nonzero(free)[0] + start, best[free]])
+    barred = np.unique(rows.astype(np.int64) * items + columns)
+    free = items - np.bincount(barred // max(items, 1), minlength=queries)
+    wanted = np.minimum(negatives, free)
+    is_easy = (free >= 2 * wanted) & (2 * free >= items)
+    for asked, width, draw in (
+        (np.flatnonzero(is_easy & (wanted > 0)), negatives, _drawn_anew),
+        (np.flatnonzero(~is_easy & (wanted > 0)), items, _by_lots),
+    ):
+        size = max(1, _BLOCK_CELLS // max(width, 1))
+        for start in range(0, len(asked), size):
+            block = asked[start : start + size]
+            inside = slice(*np.searchsorted(barred, [block[0] * items, (block[-1] + 1) * items]))
+            yield np.stack(np.divmod(draw(rng, block, barred[inside], items, wanted[block]), items))
+
+
+def _drawn_anew(
+    rng: np.random.Generator, asked: np.ndarray, barred: np.ndarray, items: int, wanted: np.ndarray
+) -> np.ndarray:
+    """The first `wanted` different free items of an endless uniform draw for each query, as query * items + item.
+
+    `asked` are numbers of queries, rising; `barred` are such pairs, rising. At least a quarter of the draws must hit.
+    """
+    kept = []
+    while len(asked):
+        most = int(wanted.max())
+        pairs = rng.integers(items, size=(len(asked), most + most // 8 + 4))
+        pairs += asked[:, None] * items
+        pairs = pairs.ravel()
+        _, first = np.unique(pairs, return_index=True)
+        new = pairs[np.sort(first)]  # still query by query, in the order of the draw
+        new = new[~_is_in(new, barred)]
+        place = np.searchsorted(asked, new // items)
+        counts = np.bincount(place, minlength=len(asked))
+        order = np.arange(len(new)) - np.repeat(np.cumsum(counts) - counts, counts)
+        taken = new[order < wanted[place]]
+        kept.append(taken)
+        is_short = counts < wanted
+        asked, wanted = asked[is_short], (wanted - counts)[is_short]
+        barred = np.union1d(barred, taken[_is_in(taken // items, asked)])
+    return np.concatenate(kept)
+
+
+def _by_lots(
+    rng: np.random.Generator, asked: np.ndarray, barred: np.ndarray, items: int, wanted: np.ndarray
+) -> np.ndarray:
+    """The `wanted` free items with the lowest of random numbers, as query * items + item; arguments as above."""
+    lots = rng.random((len(asked), items))
+    own = barred[_is_in(barred // items, asked)]
+    lots[np.searchsorted(asked, own // items), own % items] = np.inf
+    best = np.argsort(lots, axis=1)[:, : wanted.max()]
+    row, place = np.nonzero(np.arange(best.shape[1]) < wanted[:, None])
+    return asked[row] * items + best[row, place]
+
+
+def _is_in(values: np.ndarray, rising: np.ndarray) -> np.ndarray:
+    """Which of `values` are in `rising`, which is sorted."""
+    if not len(rising):
+        return np.zeros(len(values), dtype=bool)
+    return rising[np.minimum(np.searchsorted(rising, values), len(rising) - 1)] == values
 
 
 def _asked_of(model: Recommender, queries: pl.DataFrame, drawn: pl.DataFrame) -> pl.DataFrame:
     """The scores of what was drawn, some queries at a time: a model scores every query on every item it is given."""
     asked = queries_table(queries)
-    items = drawn["item_id"].unique().sort()
-    size = max(1, _BLOCK_CELLS // max(items.len(), 1))
-    parts = [
-        model.score(block, items.to_list()).join(drawn, on=["query_id", "item_id"], how="semi")
-        for block in asked.iter_slices(size)
-    ]
+    size = max(1, _BLOCK_CELLS // max(drawn["item_id"].n_unique(), 1))
+    parts = []
+    for block in asked.iter_slices(size):
+        own = drawn.join(block, on="query_id", how="semi")
+        scores = model.score(block, own["item_id"].unique().sort().to_list())
+        parts.append(scores.join(own, on=["query_id", "item_id"], how="semi"))
     empty = pl.DataFrame(schema={"query_id": pl.String, "item_id": pl.String, "score": pl.Float64})
     return pl.concat([empty, *(part.select(empty.columns) for part in parts)])
 

@@ -93,8 +93,9 @@ PROMISES = (
     Promise("The pairs of `seen` are hidden too.", promises.further_seen_pairs_are_hidden),
     Promise("Only candidates are ranked, unknown ones left out.", promises.only_candidates_are_ranked),
     Promise("An unknown user is answered, if with an empty list.", promises.an_unknown_user_is_answered),
-    Promise("Fitting twice gives the same lists.", promises.fitting_twice_gives_the_same_lists),
     Promise("score and recommend agree.", promises.score_and_recommend_agree),
+    # Many a GPU model cannot keep it; what it costs is the spread over seeds, which `evaluate.seeds` measures.
+    Promise("Fitting twice gives the same lists.", promises.fitting_twice_gives_the_same_lists, required=False),
     Promise("Seen items are shown where asked.", promises.seen_items_are_shown_where_asked, required=False),
     Promise("A query may bring its own history.", promises.a_query_may_bring_its_own_history, required=False),
     Promise(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from avrec_lib.data.facts import Fact
 from avrec_lib.errors import DataError
-from avrec_lib.evaluate.bring import Brought, place_lists, read_ranked
-from avrec_lib.evaluate.ranked_file import RankedFile
+from avrec_lib.evaluate.bring import Brought, place_lists
+from avrec_lib.evaluate.ranked_file import RankedFile, read_ranked_file
 from avrec_lib.schema import Ranked, check_table
 
 CATALOGUE = pl.Series(list("vwxyz"))
@@ -206,10 +206,10 @@ def test_a_column_window_says_which_rows_answer_which_window() -> None:
         place_lists(file, queries("a"), catalogue=CATALOGUE, k=1, window=2)
 
 
-def test_a_file_is_read_and_placed_in_one_call(tmp_path: Path) -> None:
+def test_a_file_is_read_and_then_placed(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("user_id,item_id,score\n1,10,0.5\n1,11,0.7\n,12,1\n")
-    (brought,) = read_ranked(path, queries("1"), catalogue=pl.Series(["10", "11"]), k=10)
+    (brought,) = place_lists(read_ranked_file(path), queries("1"), catalogue=pl.Series(["10", "11"]), k=10)
     assert brought.model == "mine"
     assert lists(brought) == [("1", "11", 1), ("1", "10", 2)]
     assert fact(brought, "rows_without_ids").value == 1

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import math
+import tracemalloc
 from collections import Counter
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ranking_tables import queries_of, truth_table
 
 from avrec_lib.errors import DataError, UsageError
+from avrec_lib.evaluate import sampled
 from avrec_lib.evaluate.ranking import ranking_values
 from avrec_lib.evaluate.sampled import METRICS, drawn_candidates, sampled_values
 from avrec_lib.models.popularity import Popularity
@@ -51,6 +56,68 @@ def test_every_other_item_is_drawn_equally_often() -> None:
     counts = Counter(drawn["item_id"].to_list())
     # Each is drawn with probability 5/20: 5,000 times, with a standard deviation of √(20,000 · ¼ · ¾) ≈ 61.
     assert all(abs(count - 5000) < 4 * 61 for count in counts.values())
+
+
+def test_pairs_of_items_are_drawn_equally_often_where_some_must_be_drawn_anew() -> None:
+    many = pl.DataFrame({"query_id": [f"q{n}" for n in range(20_000)], "user_id": "u"})
+    barred = pl.DataFrame({"user_id": "u", "item_id": ITEMS[:4]})
+    truth = truth_table({"q0": {"i000": 1}})
+    for negatives, free in ((3, 6), (4, 6)):  # drawn anew, and by lots
+        drawn = drawn_candidates(truth, many, ITEMS[:10], seen=barred, negatives=negatives, seed=2)
+        others = drawn.filter(pl.col("item_id") > "i003")
+        assert others.height == 20_000 * negatives and not others.is_duplicated().any()
+        pairs = Counter(others.join(others, on="query_id").filter(pl.col("item_id") < pl.col("item_id_right")).select(
+            "item_id", "item_id_right").iter_rows())  # fmt: skip
+        chance = negatives * (negatives - 1) / (free * (free - 1))
+        spread = math.sqrt(20_000 * chance * (1 - chance))
+        assert len(pairs) == 15
+        assert all(abs(count - 20_000 * chance) < 4.5 * spread for count in pairs.values())
+
+
+def test_memory_is_that_of_what_is_drawn_and_not_of_all_queries_on_all_items() -> None:
+    queries, items = 2_000, 200_000
+    many = pl.DataFrame({"query_id": [f"q{n}" for n in range(queries)], "user_id": [f"u{n}" for n in range(queries)]})
+    catalogue = pl.Series([f"i{number}" for number in range(items)])
+    truth = truth_table({f"q{n}": {f"i{n}": 1} for n in range(queries)})
+    tracemalloc.start()
+    drawn = drawn_candidates(truth, many, catalogue, negatives=99)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert drawn.height == queries * 100 and not drawn.is_duplicated().any()
+    assert peak < 12 * 8 * queries * 115  # a dozen numbers for each place, where one for each item would be 1,700
+
+
+@given(st.data())
+def test_whatever_is_barred_each_query_gets_as_many_free_items_as_there_are(data: st.DataObject) -> None:
+    names = ITEMS[: data.draw(st.integers(1, 12))].to_list()
+    asked = [f"q{n}" for n in range(data.draw(st.integers(1, 5)))]
+    barred = {query: data.draw(st.sets(st.sampled_from(names))) for query in asked}
+    relevances = {query: dict.fromkeys(sorted(items), 0) for query, items in barred.items()}
+    truth = truth_table(relevances) if any(barred.values()) else TRUTH.clear()
+    negatives = data.draw(st.integers(1, 14))
+    drawn = drawn_candidates(truth, queries_of(asked), pl.Series(names), negatives=negatives)
+    for query in asked:
+        items = items_of(drawn, query)
+        free = set(names) - barred[query]
+        assert len(items) == len(set(items)) == min(negatives, len(free)) and set(items) <= free
+
+
+def test_a_model_is_asked_a_block_at_a_time_and_only_for_what_the_block_drew(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = pl.DataFrame({"user_id": ["u", "v", "w", "u"], "item_id": ["i000", "i000", "i003", "i003"]})
+    model, asked = Popularity().fit(events), []
+    whole = sampled_values(model, TRUTH, QUERIES, catalogue=ITEMS, k=2, negatives=20, model="popularity")
+    score = model.score
+
+    def listening(queries: pl.DataFrame, candidates: list[str]) -> pl.DataFrame:
+        asked.append((queries["query_id"].to_list(), set(candidates)))
+        return score(queries, candidates)
+
+    monkeypatch.setattr(model, "score", listening)
+    monkeypatch.setattr(sampled, "_BLOCK_CELLS", 30)
+    again = sampled_values(model, TRUTH, QUERIES, catalogue=ITEMS, k=2, negatives=20, model="popularity")
+    assert [queries for queries, _ in asked] == [["p"], ["q"]]
+    assert [len(items) for _, items in asked] == [22, 21]
+    assert again["metric"].to_list() == whole["metric"].to_list()
 
 
 def test_the_same_seed_draws_the_same_and_another_one_something_else() -> None:

@@ -48,7 +48,6 @@ def test_a_strangers_class_in_plain_polars_passes_and_what_it_lacks_is_mentioned
         (strangers.ForgetsFurtherSeen, "pairs of `seen`", "although `seen` names it"),
         (strangers.IgnoresCandidates, "Only candidates", "which is no candidate"),
         (strangers.FailsOnStrangers, "unknown user", "It raised KeyError: 'a user nobody has met' in"),
-        (strangers.RollsDice, "Fitting twice", "set a seed"),
         (strangers.ScoresOtherwise, "score and recommend", "by itself"),
         (strangers.Nameless, "has a name", "has no name"),
         (strangers.CannotRecommend, "has a name, fit and recommend", "CannotRecommend has no recommend"),
@@ -62,6 +61,13 @@ def test_a_broken_promise_is_named_with_what_came_instead(make, promise: str, sa
     with pytest.raises(UsageError) as caught:
         require_contract(make)
     assert said in caught.value.text("en")
+
+
+def test_a_model_that_learns_by_chance_is_let_in_and_it_is_mentioned() -> None:
+    mentioned = require_contract(strangers.RollsDice)
+    assert [one.reason.text("en") for one in mentioned if one.promise.template.startswith("Fitting twice")] == [
+        "Two lists for the same query differ; set a seed."
+    ]
 
 
 def test_an_error_in_their_code_is_given_with_its_line() -> None:
