@@ -17,6 +17,8 @@ from avrec_lib.errors import UsageError
 BYTES_OF_WEIGHT = (94, 95, 46, 16, 4, 1)
 CELLS_AT_ONCE = 2**21
 CONFIDENCE = 0.95
+FEWEST_USERS = 30
+"""Below this many users an interval covers too little to carry a verdict (`tests/evaluate/test_calibration.py`)."""
 
 Draw = Callable[[np.random.Generator, int, int], np.ndarray]
 
@@ -71,11 +73,34 @@ def standard_errors(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
     Linearised: √(n/(n−1) · Σ (s − R·c)²) / Σ c over the n clusters with c > 0 (Cochran 1977, section 6.3).
     """
-    total = counts.sum(axis=0)
     users = (counts > 0).sum(axis=0)
-    residuals = sums - _ratio(sums.sum(axis=0), total, otherwise=0.0) * counts
-    squares = np.einsum("uc,uc->c", residuals, residuals)
-    return _ratio(np.sqrt(squares * _ratio(users, users - 1)), total)
+    influence = _influence(sums, counts)
+    squares = np.einsum("uc,uc->c", influence, influence)
+    return _ratio(np.sqrt(squares * _ratio(users, users - 1)), counts.sum(axis=0))
+
+
+def fewest_users(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """How many users the interval of each column takes to be trusted, int64: max(FEWEST_USERS, 25 · skewness²).
+
+    Cochran's rule (1977, section 2.15) on the influence r = s − R·c of the clusters with c > 0, with skewness
+    mean(r³) / mean(r²)^1.5. The skewness is the sample's own: where the users who carry the mean are so rare that none
+    of them was drawn, no number that can be computed from the sample says so. Without spread it is FEWEST_USERS.
+    """
+    users = (counts > 0).sum(axis=0)
+    influence = _influence(sums, counts)
+    largest = np.abs(influence).max(axis=0, initial=0.0)
+    # Rounding alone has no shape; and cubes of very small numbers would vanish.
+    scale = np.abs(_ratio(sums.sum(axis=0), counts.sum(axis=0), otherwise=0.0))
+    shape = _ratio(influence, np.where(largest > 1e-12 * scale, largest, 0.0)[None, :], otherwise=0.0)
+    squares = np.einsum("uc,uc->c", shape, shape)
+    cubes = np.einsum("uc,uc,uc->c", shape, shape, shape)
+    # mean(r³)² / mean(r²)³ of n users is n · (Σ r³)² / (Σ r²)³.
+    squared_skewness = _ratio(users * cubes**2, squares**3, otherwise=0.0)
+    return np.maximum(FEWEST_USERS, np.ceil(25 * squared_skewness - 1e-9)).astype(np.int64)
+
+
+def _influence(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    return sums - _ratio(sums.sum(axis=0), counts.sum(axis=0), otherwise=0.0) * counts
 
 
 def draws(draw: Draw, users: int, resamples: int, seed: int) -> Iterator[tuple[slice, np.ndarray]]:

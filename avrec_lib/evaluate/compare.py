@@ -1,7 +1,8 @@
 """Means with intervals, and differences that are paired by query: what two systems did for the same user.
 
-All intervals are percentile bootstraps over *users* (`bootstrap`), all tests flip the signs of users' differences
-(`significance`); what a row then means is decided in `verdicts`.
+All intervals are bootstraps over *users* with expanded percentiles (`bootstrap`), all tests flip the signs of users'
+differences (`significance`); what a row then means is decided in `verdicts`. Of skewed values they hold what they
+promise only from `fewest` users on (Cochran's rule, `bootstrap.fewest_users`).
 """
 
 from __future__ import annotations
@@ -12,11 +13,18 @@ import numpy as np
 import polars as pl
 
 from avrec_lib.errors import UsageError
-from avrec_lib.evaluate.bootstrap import bootstrap_intervals, bootstrap_means, standard_errors
+from avrec_lib.evaluate.bootstrap import (
+    FEWEST_USERS,
+    bootstrap_intervals,
+    bootstrap_means,
+    fewest_users,
+    standard_errors,
+)
+from avrec_lib.evaluate.metric import metric_label
 from avrec_lib.evaluate.pairing import ValueGrid
 from avrec_lib.evaluate.power import ALPHA, smallest_detectable
 from avrec_lib.evaluate.significance import Correction, adjusted, sign_flip_p_values
-from avrec_lib.evaluate.verdicts import FEWEST_USERS, Better, Verdict, verdict
+from avrec_lib.evaluate.verdicts import Better, Verdict, verdict
 from avrec_lib.schema import Values, require_columns
 
 __all__ = [
@@ -24,27 +32,28 @@ __all__ = [
     "by_window", "paired_difference", "pairwise_differences", "summarise", "with_verdicts",
 ]  # fmt: skip
 
-INTERVAL_METHOD = "95 % percentile bootstrap over users"
-PAIRED_INTERVAL_METHOD = "paired 95 % percentile bootstrap over users"
+INTERVAL_METHOD = "95 % expanded percentile bootstrap over users"
+PAIRED_INTERVAL_METHOD = "paired 95 % expanded percentile bootstrap over users"
 
 PAIRED_COLUMNS = (
     "metric", "k", "difference", "low", "high", "n", "users", "unpaired", "verdict",
     "mean", "baseline_mean", "p_value", "p_adjusted", "comparisons", "zone", "smallest_detectable",
-    "standard_error", "differing", "identical", "undefined", "better",
+    "standard_error", "differing", "identical", "undefined", "better", "fewest",
 )  # fmt: skip
-_COLUMNS_AT_ONCE = 256
+_CELLS_AT_ONCE = 2**26
 
 
 def summarise(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> pl.DataFrame:
-    """Columns model, metric, k, value (the mean), low, high, n (queries with a value), users, undefined.
+    """Columns model, metric, k, value (the mean), low, high, n (queries with a value), users, undefined, fewest.
 
-    One user has no interval, nor have values that are all the same: low and high are null.
+    One user has no interval, nor have values that are all the same: low and high are null. With fewer users than
+    `fewest` the interval misses the true mean more often than once in twenty: a few users carry it.
     """
     return _means(values, ["model", "metric", "k"], resamples, seed)
 
 
 def by_window(values: pl.DataFrame, *, resamples: int = 2000, seed: int = 0) -> pl.DataFrame:
-    """`summarise` for each window: columns model, metric, k, window, then value to undefined, and two on all windows.
+    """`summarise` for each window: columns model, metric, k, window, then value to fewest, and two on all windows.
 
     `windows` counts those with a value, `sd_of_windows` is the standard deviation of their means (null for one): how
     much the answer depends on the moment, or on the order of ties, that a window stands for. Users who appear in
@@ -75,6 +84,7 @@ def _means(values: pl.DataFrame, keys: list[str], resamples: int, seed: int) -> 
     low, high = bootstrap_intervals(sums, counts, resamples=resamples, seed=seed)
     numbers = {"value": _mean(sums, counts), "low": low, "high": high}
     facts = {"n": n, "users": (counts > 0).sum(axis=0), "undefined": rows.sum(axis=0) - n}
+    facts["fewest"] = fewest_users(sums, counts)
     return groups.with_columns(
         **{name: pl.Series(column).fill_nan(None) for name, column in numbers.items()},
         **{name: pl.Series(column.astype(np.int64)) for name, column in facts.items()},
@@ -104,19 +114,22 @@ def paired_difference(
 
 def pairwise_differences(
     values: pl.DataFrame, *, of: Collection[str] | None = None, correction: Correction = "holm",
-    equivalence_zone: float = 0.01, better: Mapping[str, Better] | None = None, resamples: int = 2000,
-    permutations: int = 10_000, seed: int = 0,
+    equivalence_zone: float = 0.01, better: Mapping[str, Better] | None = None,
+    decides: tuple[str, int | None] | None = None, resamples: int = 2000, permutations: int = 10_000, seed: int = 0,
 ) -> pl.DataFrame:  # fmt: skip
     """Every pair of models of `values`, in their order of appearance: the later one (`model`) minus the earlier one
     (`baseline`), one row a metric and k, with PAIRED_COLUMNS.
 
     `difference` [`low`, `high`] is `mean` minus `baseline_mean`, both over the n paired queries. `p_value` is of the
-    sign-flip test, `p_adjusted` its correction over the `comparisons` of this table: leave out of `values` what is not
-    asked. `zone` is `equivalence_zone` (a share; 0: none) of the baseline's mean; `smallest_detectable` is found with
-    80 % power at 5 % divided by the comparisons. `differing` counts users with any difference, `identical` says that
-    there are none. `better` maps metrics to "higher", "lower" or None; without an entry higher is better. `of` asks
-    only for the pairs in which one of these models is. Raises UsageError for fewer than two models, none that share a
-    query, or a zone that is no share.
+    sign-flip test, `p_adjusted` its correction over the `comparisons` of its family: leave out of `values` what is not
+    asked. The family is the whole table; with `decides` (metric, k) the rows of that metric are one, all others a
+    second, so that what is only looked at takes nothing from what decides. `zone` is `equivalence_zone` (a share; 0:
+    none) of the absolute mean of the baseline, which says nothing for a metric around 0 (a gain, a lift): compare such
+    metrics apart, without a zone. `smallest_detectable` is found with 80 % power at 5 % divided by the comparisons.
+    `differing` counts users with any difference, `identical` says that there are none. With fewer users than `fewest`
+    nothing is decided. `better` maps metrics to "higher", "lower" or None; without an entry higher is better. `of`
+    asks only for the pairs in which one of these models is. Raises UsageError for fewer than two models, none that
+    share a query, a zone that is no share, or a metric that decides but is not there.
     """
     require_columns(["model"], values.columns, Values, "values")
     models = values["model"].unique(maintain_order=True).to_list()
@@ -124,30 +137,51 @@ def pairwise_differences(
         raise UsageError("One model alone cannot be compared; bring at least two.",
                          hint="In notebook 40: add to shelf, models or ranked.")  # fmt: skip
     table = _measured(values, models, equivalence_zone, resamples, permutations, seed, of)
-    return with_verdicts(table, correction=correction, better=better).select("model", "baseline", *PAIRED_COLUMNS)
+    judged = with_verdicts(table, correction=correction, better=better, decides=decides)
+    return judged.select("model", "baseline", *PAIRED_COLUMNS)
 
 
 def with_verdicts(
-    table: pl.DataFrame, *, correction: Correction = "holm", better: Mapping[str, Better] | None = None
-) -> pl.DataFrame:
+    table: pl.DataFrame, *, correction: Correction = "holm", better: Mapping[str, Better] | None = None,
+    decides: tuple[str, int | None] | None = None,
+) -> pl.DataFrame:  # fmt: skip
     """`table` of differences judged as one family: fills comparisons, p_adjusted, smallest_detectable, better, verdict.
 
-    For rows of several `paired_difference` put together, whose corrections knew only their own.
+    For rows of several `paired_difference` put together, whose corrections knew only their own. With `decides`
+    (metric, k) its rows are a family of their own and all others a second one; `comparisons` is that of the row's
+    family. Raises UsageError when no row is of the metric that decides.
     """
     p_values = table["p_value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    comparisons = int((~np.isnan(p_values)).sum())
     errors = table["standard_error"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    alpha = ALPHA if correction == "none" else ALPHA / max(comparisons, 1)
-    smallest = smallest_detectable(errors, table["users"].to_numpy(), alpha=alpha)
+    corrected, comparisons = np.full(len(p_values), np.nan), np.ones(len(p_values), dtype=np.int64)
+    deciding = _deciding(table, decides)
+    for family in (deciding, ~deciding):
+        corrected[family] = adjusted(p_values[family], correction)
+        if correction != "none":
+            comparisons[family] = (~np.isnan(p_values[family])).sum()
+    smallest = smallest_detectable(errors, table["users"].to_numpy(), alpha=ALPHA / np.maximum(comparisons, 1))
     directions = [(better or {}).get(metric, "higher") for metric in table["metric"]]
     judged = table.with_columns(
-        p_adjusted=pl.Series(adjusted(p_values, correction)).fill_nan(None),
-        comparisons=pl.lit(comparisons if correction != "none" else 1, dtype=pl.Int64),
+        p_adjusted=pl.Series(corrected, dtype=pl.Float64).fill_nan(None),
+        comparisons=pl.Series(comparisons),
         smallest_detectable=pl.Series(smallest).fill_nan(None),
         better=pl.Series(directions, dtype=pl.String),
     )
     verdicts = [verdict(row) for row in judged.iter_rows(named=True)]
     return judged.with_columns(verdict=pl.Series(verdicts, dtype=pl.String))
+
+
+def _deciding(table: pl.DataFrame, decides: tuple[str, int | None] | None) -> np.ndarray:
+    """Which rows are of the metric that decides; none when it is not named."""
+    if decides is None:
+        return np.zeros(table.height, dtype=bool)
+    metric, k = decides
+    deciding = table.select((pl.col("metric") == metric) & pl.col("k").eq_missing(k)).to_series().to_numpy()
+    if not deciding.any():
+        known = table.select("metric", "k").unique(maintain_order=True).rows()
+        raise UsageError("{metric} is to decide, but the values hold {known}.", metric=metric_label(metric, k),
+                         known=", ".join(metric_label(*one) for one in known))  # fmt: skip
+    return deciding
 
 
 def _measured(
@@ -166,7 +200,7 @@ def _measured(
     # In parts, so that many models on many users fit into memory; the same seed gives each part the same weights.
     parts = [
         _measured_pairs(grid, part, equivalence_zone, resamples, permutations, seed)
-        for part in pairs.iter_slices(_COLUMNS_AT_ONCE)
+        for part in pairs.iter_slices(max(_CELLS_AT_ONCE // max(len(grid.values), 1), 1))
     ]
     if not any(part["paired"].any() for part in parts):
         raise UsageError("The two sides share no value of the same query, metric and k, so nothing can be paired.")
@@ -199,7 +233,7 @@ def _measured_pairs(
     }  # fmt: skip
     facts = {
         "n": n, "users": users, "differing": differing, "undefined": both.sum(axis=0) - n,
-        "unpaired": (grid.present[:, left] ^ grid.present[:, right]).sum(axis=0),
+        "unpaired": (grid.present[:, left] ^ grid.present[:, right]).sum(axis=0), "fewest": fewest_users(sums, counts),
     }  # fmt: skip
     return pairs.drop("left", "right").with_columns(
         **{name: pl.Series(column).fill_nan(None) for name, column in numbers.items()},

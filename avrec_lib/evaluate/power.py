@@ -14,11 +14,14 @@ MOST_USERS = 10**10
 Number = TypeVar("Number", float, np.ndarray)
 
 
-def smallest_detectable(standard_error: Number, users: Number, *, power: float = POWER, alpha: float = ALPHA) -> Number:
+def smallest_detectable(
+    standard_error: Number, users: Number, *, power: float = POWER, alpha: Number | float = ALPHA
+) -> Number:
     """The true difference that a two-sided test at `alpha` finds with probability `power`.
 
     (t_{1−α/2} + t_{power}) · standard error, Student's t on users − 1 degrees of freedom. With m comparisons the first
-    step of Holm's correction leaves alpha / m. NaN for fewer than two users.
+    step of Holm's correction leaves alpha / m; Benjamini-Hochberg leaves at least that, so that the power is at least
+    `power`. NaN for fewer than two users.
     """
     from scipy.special import stdtrit
 

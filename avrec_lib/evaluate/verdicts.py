@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from avrec_lib.evaluate.bootstrap import FEWEST_USERS
 from avrec_lib.evaluate.metric import metric_label
 from avrec_lib.evaluate.power import ALPHA, users_needed
 
@@ -13,8 +14,6 @@ Better = Literal["higher", "lower"] | None
 Verdict = Literal["better", "worse", "different", "equivalent", "the same", "cannot be decided with this data"]
 UNDECIDED: Verdict = "cannot be decided with this data"
 
-FEWEST_USERS = 30
-"""Below this many users an interval covers too little to carry a verdict (`tests/evaluate/test_calibration.py`)."""
 FEWEST_DIFFERING = 10
 """When fewer users than this see a difference, a large one that is rare may have been missed: not "equivalent"."""
 
@@ -26,11 +25,11 @@ def verdict(row: Mapping[str, Any], alpha: float = ALPHA) -> Verdict:
     - "equivalent": the interval lies inside ± zone. Each such claim is made at 2.5 %, uncorrected.
     - "better" or "worse": the corrected p-value is at most `alpha` and the interval does not hold 0. "different" where
       the metric has no better direction.
-    - otherwise, and for anything but "the same" with fewer than FEWEST_USERS users: not decided.
+    - otherwise, and for anything but "the same" with fewer than `fewest` users: not decided.
     """
     if row["identical"]:
         return "the same"
-    if row["difference"] is None or row["users"] < FEWEST_USERS:
+    if row["difference"] is None or row["users"] < row["fewest"]:
         return UNDECIDED
     if _inside_zone(row) and row["differing"] >= FEWEST_DIFFERING:
         return "equivalent"
@@ -68,12 +67,14 @@ SENTENCES = {
     "different": "**{model} differs from {baseline}**: {metric} is {mean} against {baseline_mean}, a difference of "
     "{difference} for the same {users} users (corrected p {p}). More of it is neither good nor bad by itself.",
     "equivalent": "**{model} and {baseline} are equivalent**: {metric} differs by {difference} for the same {users} "
-    "users, and less than {zone} counts for nothing.",
+    "users, and less than {zone} counts for nothing (not corrected for the number of comparisons).",
     "the same": "**{model} and {baseline} do the same** for each of the {users} users: {metric} is {mean}.",
     "nothing in common": "**{model} against {baseline} cannot be decided with this data**: there is no query for which "
     "{metric} is defined for both.",
     "too few users": "**{model} against {baseline} cannot be decided with this data**: {metric} differs by "
     "{difference}, but there are too few users for a verdict: {users}, and it takes {fewest}.",
+    "too few users, skewed": "**{model} against {baseline} cannot be decided with this data**: {metric} differs by "
+    "{difference}, but a few users carry the difference: there are {users}, and it takes about {fewest} for a verdict.",
     "too few differ": "**{model} against {baseline} cannot be decided with this data**: only {differing} of {users} "
     "users see a difference in {metric}, so a large one that is rare may have been missed.",
     "one of many": "**{model} against {baseline} cannot be decided with this data**: the difference of {difference} in "
@@ -83,7 +84,7 @@ SENTENCES = {
     "for the same {users} users (corrected p {p}), and interval and test do not agree.",
     "undecided": "**{model} against {baseline} cannot be decided with this data**: {metric} differs by {difference} "
     "for the same {users} users. With them a true difference of {smallest} would be found four times out of five; "
-    "one of {target} would take about {needed} users.",
+    "the smallest that counts, {zone}, would take about {needed} users.",
     "undecided, out of reach": "**{model} against {baseline} cannot be decided with this data**: {metric} differs by "
     "{difference} for the same {users} users. With them a true difference of {smallest} would be found four times out "
     "of five.",
@@ -95,20 +96,19 @@ def verdict_sentence(row: Mapping[str, Any], alpha: float = ALPHA) -> tuple[str,
 
     For `finding(template, **values)`. An undecided row says why: no common query, too few users, one of many
     comparisons, interval and test at odds, or a difference smaller than this data can show, with the users it takes to
-    show the one seen (or the zone, when that is larger).
+    show one as large as the zone. The difference seen is no plan: it is what is not known (Hoenig and Heisey 2001).
     """
     shown = [row["difference"], row["low"], row["high"], row["zone"], row["smallest_detectable"]]
     digits = _decimals(*shown[:3])
     means = _decimals(row["mean"], row["baseline_mean"])
-    target = max(abs(row["difference"] or 0.0), row["zone"] or 0.0)
-    needed = _needed(row, target, alpha)
+    needed = _needed(row, alpha)
     name = metric_label(row["metric"], row["k"])
     values = {
         "model": row["model"], "baseline": row["baseline"], "metric": f"{name} ↓" if row["better"] == "lower" else name,
         "mean": _text(row["mean"], means), "baseline_mean": _text(row["baseline_mean"], means),
         "difference": _interval(row, digits), "users": f"{row['users']:,}", "differing": f"{row['differing']:,}",
-        "fewest": str(FEWEST_USERS), "comparisons": f"{row['comparisons']:,}", "p": _p_text(row["p_adjusted"]),
-        "zone": _text(row["zone"], _decimals(row["zone"])), "target": _text(target, digits),
+        "fewest": f"{row['fewest']:,}", "comparisons": f"{row['comparisons']:,}", "p": _p_text(row["p_adjusted"]),
+        "zone": _text(row["zone"], _decimals(row["zone"])),
         "smallest": _text(row["smallest_detectable"], _decimals(row["smallest_detectable"])),
         "needed": f"{needed:,}" if needed else "–",
     }  # fmt: skip
@@ -123,8 +123,8 @@ def _reason(row: Mapping[str, Any], needed: int | None, alpha: float) -> str:
         return said
     if row["difference"] is None:
         return "nothing in common"
-    if row["users"] < FEWEST_USERS:
-        return "too few users"
+    if row["users"] < row["fewest"]:
+        return "too few users" if row["fewest"] == FEWEST_USERS else "too few users, skewed"
     if _inside_zone(row):
         return "too few differ"
     if not _holds_zero(row) and _significant(row, alpha, "p_value"):
@@ -134,12 +134,12 @@ def _reason(row: Mapping[str, Any], needed: int | None, alpha: float) -> str:
     return "undecided" if needed else "undecided, out of reach"
 
 
-def _needed(row: Mapping[str, Any], target: float, alpha: float) -> int | None:
-    """Users for a difference of `target`, rounded up to two digits; None when there are as many already."""
-    if not row["standard_error"]:
+def _needed(row: Mapping[str, Any], alpha: float) -> int | None:
+    """Users for a difference as large as the zone, rounded up to two digits; None without one, or with as many."""
+    if not row["standard_error"] or not row["zone"]:
         return None
     sd = row["standard_error"] * row["users"] ** 0.5
-    users = users_needed(target, sd, alpha=alpha / max(row["comparisons"], 1))
+    users = users_needed(row["zone"], sd, alpha=alpha / max(row["comparisons"], 1))
     if users is None or users <= row["users"]:
         return None
     step = 10 ** max(len(str(users)) - 2, 0)

@@ -8,6 +8,7 @@ from avrec_lib.evaluate.bootstrap import (
     bootstrap_intervals,
     bootstrap_means,
     draws,
+    fewest_users,
     poisson_weights,
     standard_errors,
 )
@@ -75,3 +76,24 @@ def test_two_users_have_an_interval_between_them() -> None:
 
 def test_no_users_at_all_are_no_error() -> None:
     assert np.isnan(bootstrap_intervals(np.zeros((0, 2)), np.zeros((0, 2)))[0]).all()
+
+
+def test_the_fewest_users_are_cochrans_rule_written_out() -> None:
+    rng = np.random.default_rng(4)
+    counts = rng.integers(0, 4, (60, 3))
+    sums = counts * rng.lognormal(0, 1.5, (60, 3)) * [1, 1e6, 1e-9]
+    expected = []
+    for column in range(3):
+        asked = [(s, c) for s, c in zip(sums[:, column], counts[:, column], strict=True) if c]
+        mean = sum(s for s, _ in asked) / sum(c for _, c in asked)
+        rest = [s - mean * c for s, c in asked]
+        skewness = np.mean([r**3 for r in rest]) / np.mean([r**2 for r in rest]) ** 1.5
+        expected.append(max(30, int(np.ceil(25 * skewness**2))))
+    assert fewest_users(sums, counts).tolist() == expected
+    assert min(expected) > 30
+
+
+def test_without_skew_without_spread_and_without_users_thirty_are_enough() -> None:
+    sums = np.column_stack([np.tile([0.0, 1.0], 30), np.full(60, 0.1), np.zeros(60)])
+    assert fewest_users(sums, np.ones_like(sums)).tolist() == [30, 30, 30]
+    assert fewest_users(np.zeros((0, 2)), np.zeros((0, 2))).tolist() == [30, 30]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from avrec_lib.evaluate.bootstrap import bootstrap_intervals, standard_errors
+from avrec_lib.evaluate.bootstrap import bootstrap_intervals, fewest_users, standard_errors
 from avrec_lib.evaluate.power import smallest_detectable, users_needed
 from avrec_lib.evaluate.significance import adjusted, sign_flip_p_values
 
@@ -102,3 +102,50 @@ def test_of_few_users_intervals_cover_less_but_the_test_stays_honest(users: int,
         rejected += int((sign_flip_p_values(new - old, permutations=1000, seed=seed) <= 0.05).sum())
     assert covered / 2000 >= at_least
     assert rejected / 2000 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 2000)
+
+
+LOGNORMAL_MEAN = np.exp(1.5**2 / 2)
+
+
+def decided(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which worlds, of a user each row, call a difference, and which have as many users as their interval takes."""
+    ones = np.ones_like(differences)
+    low, high = bootstrap_intervals(differences, ones, resamples=500, seed=1)
+    called = ((low > 0) | (high < 0)) & (sign_flip_p_values(differences, permutations=500, seed=2) <= 0.05)
+    return called, fewest_users(differences, ones) <= len(differences)
+
+
+@pytest.mark.parametrize(("users", "covered"), [(30, 0.81), (100, 0.88), (400, 0.905), (2000, 0.925)])
+def test_of_very_skewed_values_intervals_cover_less_and_that_is_told(users: int, covered: float) -> None:
+    """Lognormal values of σ = 1.5, as revenue or watch time have them: skewness 33, so about 28,000 users are needed.
+
+    The nominal 95 % are what stands in `covered`. `fewest` says so for all but a few of the worlds.
+    """
+    values = np.random.default_rng(users).lognormal(0, 1.5, (users, 1000))
+    ones = np.ones_like(values)
+    low, high = bootstrap_intervals(values, ones, resamples=500, seed=1)
+    assert ((low <= LOGNORMAL_MEAN) & (high >= LOGNORMAL_MEAN)).mean() == pytest.approx(covered, abs=0.03)
+    told = fewest_users(values, ones) > users
+    assert told.mean() >= (0.93 if users < 1000 else 0.5)
+
+
+@pytest.mark.parametrize("users", [50, 200, 1000])
+def test_skewed_differences_of_mean_zero_are_seldom_decided(users: int) -> None:
+    """Without `fewest` 17, 9 and 7 % of 1,000 such worlds were called better or worse, with it no more than 5 %.
+
+    That is a share of all worlds. Among the few that look unskewed (1 % of 50 users, 20 % of 1,000) more are wrong: who
+    would have carried the mean was not drawn, and nothing in such a sample says so.
+    """
+    worlds_of = np.random.default_rng(users).lognormal(0, 1.5, (users, 1000)) - LOGNORMAL_MEAN
+    called, trusted = decided(worlds_of)
+    assert called.mean() > 0.055
+    assert (called & trusted).mean() <= 0.055
+
+
+@pytest.mark.parametrize("users", [50, 200, 1000])
+def test_among_trusted_a_a_comparisons_of_skewed_values_at_most_five_in_a_hundred_differ(users: int) -> None:
+    """Two systems of the same lognormal values. Measured: .7 % of 50 users, 2.5 % of 200, 4.4 % of 1,000."""
+    rng = np.random.default_rng(users)
+    called, trusted = decided(rng.lognormal(0, 1.5, (users, 1000)) - rng.lognormal(0, 1.5, (users, 1000)))
+    assert trusted.sum() >= 300
+    assert called[trusted].mean() <= 0.055

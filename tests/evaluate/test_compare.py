@@ -9,6 +9,8 @@ from polars.testing import assert_frame_equal
 
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate.compare import (
+    INTERVAL_METHOD,
+    PAIRED_INTERVAL_METHOD,
     bootstrap_means,
     by_window,
     paired_difference,
@@ -17,6 +19,7 @@ from avrec_lib.evaluate.compare import (
     with_verdicts,
 )
 from avrec_lib.schema import Values
+from avrec_lib.strings import say
 
 
 def values_of(model: str, numbers: list[float | None], users: list[str] | None = None) -> pl.DataFrame:
@@ -198,7 +201,7 @@ def test_models_that_agree_everywhere_do_the_same() -> None:
 def test_many_rows_are_measured_in_parts_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     table = pl.concat([values_of(name, noisy(seed, 40)) for seed, name in enumerate("abcd")])
     whole = pairwise_differences(table)
-    monkeypatch.setattr("avrec_lib.evaluate.compare._COLUMNS_AT_ONCE", 4)
+    monkeypatch.setattr("avrec_lib.evaluate.compare._CELLS_AT_ONCE", 4 * 40 + 39)
     assert_frame_equal(pairwise_differences(table), whole, rel_tol=1e-4)
 
 
@@ -267,3 +270,38 @@ def test_only_the_pairs_that_are_asked_for_are_compared():
     table = pairwise_differences(values, of=["c"])
     assert table.select("model", "baseline").rows() == [("c", "a"), ("c", "b")]
     assert table["comparisons"].unique().to_list() == [2]
+
+
+def test_the_method_that_is_recorded_names_the_percentiles_that_are_used() -> None:
+    for method in (INTERVAL_METHOD, PAIRED_INTERVAL_METHOD):
+        assert "expanded percentile bootstrap over users" in method
+        assert say(method, "zh") != method
+
+
+def test_a_few_users_who_carry_a_mean_or_a_difference_are_told() -> None:
+    """5 of 200 gain 1: skewness (1 − 2p) / √(p(1 − p)) of p = 1/40 is 6.0849, and 25 times its square 925.6."""
+    old, new = values_of("old", [0.0] * 200), values_of("new", [1.0] * 5 + [0.0] * 195)
+    assert summarise(pl.concat([old, new]))["fewest"].to_list() == [30, 926]
+    assert by_window(new).select("users", "fewest").rows() == [(200, 926)]
+    alone = paired_difference(old, new).row(0, named=True)
+    assert (alone["fewest"], alone["verdict"]) == (926, "cannot be decided with this data")
+    many = values_of("old", [0.0] * 1000), values_of("new", [1.0] * 25 + [0.0] * 975)
+    assert pairwise_differences(pl.concat(many)).select("users", "fewest", "verdict").rows() == [(1000, 926, "better")]
+
+
+def test_what_decides_is_not_corrected_for_what_is_only_looked_at() -> None:
+    table = pl.concat([values_of(name, noisy(seed)) for seed, name in enumerate("abc")])
+    square = table.with_columns(metric=pl.lit("square"), value=pl.col("value") ** 2)
+    whole = table.with_columns(metric=pl.lit("whole"), k=pl.lit(None, dtype=pl.Int32))
+    both = pl.concat([table, square, whole])
+    rows = pairwise_differences(both, decides=("ndcg", 10))
+    assert dict(rows.select("metric", "comparisons").unique().rows()) == {"ndcg": 3, "square": 6, "whole": 6}
+    of_ndcg = rows.filter(metric="ndcg")
+    assert_frame_equal(of_ndcg, pairwise_differences(table), rel_tol=1e-4)
+    rest = pairwise_differences(pl.concat([square, whole]))
+    assert_frame_equal(rows.filter(pl.col("metric") != "ndcg"), rest, rel_tol=1e-4, check_row_order=False)
+    without_k = pairwise_differences(both, decides=("whole", None))
+    assert without_k.filter(metric="whole")["comparisons"].to_list() == [3, 3, 3]
+    assert_frame_equal(with_verdicts(rows), pairwise_differences(both))
+    with pytest.raises(UsageError, match="NDCG@5 is to decide, but the values hold NDCG@10, square@10, whole"):
+        pairwise_differences(both, decides=("ndcg", 5))

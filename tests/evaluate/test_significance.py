@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avrec_lib.errors import UsageError
-from avrec_lib.evaluate.significance import adjusted, sign_flip_p_values
+from avrec_lib.evaluate import significance
+from avrec_lib.evaluate.significance import MANY_USERS, adjusted, sign_flip_p_values
 
 some_p_values = st.lists(st.floats(0, 1) | st.just(float("nan")), max_size=12)
 
@@ -74,3 +75,40 @@ def test_an_unknown_correction_is_refused_with_the_nearest_name() -> None:
     assert adjusted(np.array([0.01, np.nan]), "none").tolist()[0] == 0.01
     with pytest.raises(UsageError, match="Did you mean holm"):
         adjusted(np.array([0.1]), "Holm")  # type: ignore[arg-type]
+
+
+def test_of_many_users_the_normal_p_agrees_with_drawn_flips(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    users = MANY_USERS + 1
+    gains = np.linspace(0, 3, 6) / np.sqrt(users)
+    smooth = rng.normal(gains, 1, (users, 6))
+    hits = np.where(rng.random((users, 6)) < 0.15, rng.choice([-1.0, 1.0], (users, 6)), 0.0)
+    differences = np.hstack([smooth, hits, np.zeros((users, 1))])
+    normal = sign_flip_p_values(differences)
+    monkeypatch.setattr(significance, "MANY_USERS", users)
+    drawn = sign_flip_p_values(differences, permutations=2000)
+    np.testing.assert_allclose(normal, drawn, atol=0.003 + 4 * 0.5 / np.sqrt(2000))
+    small = normal < 0.1
+    assert small.any()
+    np.testing.assert_allclose(normal[small], drawn[small], atol=0.003 + 4 * 0.3 / np.sqrt(2000))
+    assert normal[-1] == 1
+    assert (normal > 0).all()
+
+
+def test_a_user_who_dominates_many_is_flipped_and_not_taken_for_normal() -> None:
+    """One user of a million among 20,000 of ± 1: whether a sum is as large is what the others decide, like a coin."""
+    differences = np.tile([[1.0], [-1.0]], (MANY_USERS // 2 + 1, 2))
+    differences[0, 0] = 1e6
+    p_values = sign_flip_p_values(differences, permutations=200)
+    # The normal p of one user alone would be 2 Φ(−1) = .317 without any doubt.
+    assert p_values.tolist() == [sign_flip_p_values(differences[:, [0]], permutations=200)[0], 1.0]
+    assert p_values[0] > 0.4
+
+
+def test_symmetry_is_tested_and_not_the_mean() -> None:
+    """Skewed differences with a true mean of 0 are called significant far too often: what `fewest` is there for."""
+    skewed = np.random.default_rng(7).lognormal(0, 1.5, (50, 1000)) - np.exp(1.5**2 / 2)
+    symmetric = skewed * np.random.default_rng(8).choice([-1, 1], skewed.shape)
+    found = [(sign_flip_p_values(table, permutations=999) <= 0.05).mean() for table in (skewed, symmetric)]
+    assert found[0] > 0.1
+    assert found[1] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1000)

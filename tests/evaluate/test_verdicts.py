@@ -14,7 +14,7 @@ CLEAR: dict[str, Any] = {
     "model": "EASE", "baseline": "popular", "metric": "ndcg", "k": 10, "difference": 0.02, "low": 0.01, "high": 0.03,
     "mean": 0.12, "baseline_mean": 0.1, "users": 200, "n": 250, "differing": 90, "identical": False, "better": "higher",
     "p_value": 0.001, "p_adjusted": 0.009, "comparisons": 9, "zone": 0.001, "standard_error": 0.005,
-    "smallest_detectable": 0.018,
+    "smallest_detectable": 0.018, "fewest": FEWEST_USERS,
 }  # fmt: skip
 
 
@@ -41,11 +41,12 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "the same": (dict.fromkeys(["low", "high"]) | {"difference": 0.0, "identical": True, "p_value": 1.0}, "the same"),
     "nothing in common": (NOTHING, UNDECIDED),
     "too few users": ({"users": FEWEST_USERS - 1}, UNDECIDED),
+    "too few users, skewed": ({"fewest": 1234}, UNDECIDED),
     "too few differ": (NEAR | {"differing": FEWEST_DIFFERING - 1}, UNDECIDED),
     "one of many": ({"p_value": 0.02, "p_adjusted": 0.18}, UNDECIDED),
     "on the edge": ({"p_value": 0.06, "p_adjusted": 0.06, "comparisons": 1, "low": 0.0001}, UNDECIDED),
     "undecided": (WIDE, UNDECIDED),
-    "undecided, out of reach": (WIDE | {"difference": 0.0, "low": -0.01, "high": 0.01, "zone": 0.0}, UNDECIDED),
+    "undecided, out of reach": (WIDE | {"zone": 0.0}, UNDECIDED),
 }
 
 
@@ -76,17 +77,30 @@ def test_a_sentence_carries_difference_interval_users_and_means() -> None:
 
 
 def test_an_undecided_sentence_says_what_it_would_take() -> None:
-    template, values = verdict_sentence(row(**WIDE, comparisons=1, n=200))
-    # (1.96 + .84)² · (.005² · 200) / .006² = 1,090 users, rounded up to two digits.
-    assert values["needed"] == "1,100"
+    template, values = verdict_sentence(row(**WIDE | {"zone": 0.003}, comparisons=1, n=200))
+    # (1.96 + .84)² · (.005² · 200) / .003² = 4,361 users, rounded up to two digits.
+    assert values["needed"] == "4,400"
     sentence = say(template, "en", **values)
     assert "a true difference of 0.0180 would be found four times out of five" in sentence
-    assert "one of 0.0060 would take about 1,100 users" in sentence
+    assert "the smallest that counts, 0.00300, would take about 4,400 users" in sentence
 
 
-def test_a_difference_smaller_than_the_zone_asks_for_the_users_that_show_the_zone() -> None:
-    _, values = verdict_sentence(row(**WIDE | {"difference": 0.0002, "zone": 0.003}, comparisons=1))
-    assert values["target"] == "0.0030"
+def test_the_difference_seen_changes_nothing_about_the_users_it_takes() -> None:
+    wide = [row(**WIDE | {"difference": seen, "zone": 0.003}, comparisons=1) for seen in (0.0002, 0.006, -0.002)]
+    assert {verdict_sentence(one)[1]["needed"] for one in wide} == {"4,400"}
+
+
+@pytest.mark.parametrize("zone", [None, 0.0, 0.5])
+def test_without_a_zone_or_with_one_that_is_wide_enough_no_more_users_are_asked_for(zone: float | None) -> None:
+    template, values = verdict_sentence(row(**WIDE | {"zone": zone, "low": -0.6}))
+    assert (template, values["needed"]) == (SENTENCES["undecided, out of reach"], "–")
+
+
+def test_a_difference_that_a_few_users_carry_is_not_decided_and_says_how_many_it_takes() -> None:
+    template, values = verdict_sentence(row(fewest=1234))
+    assert "a few users carry the difference: there are 200, and it takes about 1,234" in say(template, "en", **values)
+    assert row(fewest=1234, identical=True)["verdict"] == "the same"
+    assert row(fewest=1234, **NEAR)["verdict"] == UNDECIDED
 
 
 def test_the_interval_alone_and_the_test_alone_decide_nothing() -> None:
