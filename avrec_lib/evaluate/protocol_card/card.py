@@ -22,13 +22,12 @@ from avrec_lib.evaluate.protocol_card.order import (
     id_order_in_ties,
     is_drawn,
     needs_order,
-    swing_not_measured,
-    tie_swing,
     ties_in_time,
 )
 from avrec_lib.evaluate.protocol_card.population import known_users, new_items, population
 from avrec_lib.evaluate.protocol_card.scores import score_ties
 from avrec_lib.evaluate.protocol_card.shuffled import shuffled_times
+from avrec_lib.evaluate.protocol_card.swing import swing_not_measured, tie_swing
 from avrec_lib.schema import Events, is_choice, with_all_columns
 from avrec_lib.strings import Language, say
 
@@ -108,7 +107,7 @@ def protocol_card(
     events: pl.LazyFrame | None = None,
     ranked: Mapping[str, pl.DataFrame] | None = None,
     k: int = 10,
-    rerun: Callable[[Sequence[Split]], float] | None = None,
+    rerun: Callable[[Sequence[Split]], pl.DataFrame] | None = None,
     splits_by_tie_rule: Mapping[str, Sequence[Split]] | None = None,
     sampled_negatives: int | None = None,
     seed: int = 0,
@@ -116,9 +115,9 @@ def protocol_card(
     """The card of `splits`: the windows of one `split_windows`, which share their method and options.
 
     `events` is the log that was split (without it the training rows stand for it); `ranked` the lists by model, of
-    which the first `k` ranks are read; `rerun` fits and judges the model of choice on splits, and is called once for
-    each of `splits_by_tie_rule`; `sampled_negatives` says that lists rank so many sampled items only. `seed` is that
-    of the permutations and draws.
+    which the first `k` ranks are read; `rerun` fits the model of choice on splits and returns its `schema.Values` of
+    one metric (`trial.judged_by`), and is called once for each of `splits_by_tie_rule`; `sampled_negatives` says that
+    lists rank so many sampled items only. `seed` is that of the permutations and draws.
 
     Counts are over all windows together, the future leak and the drift of popularity are those of the worst window.
     Raises UsageError without a split, or when only one of `rerun` and `splits_by_tie_rule` is given.

@@ -1,9 +1,8 @@
-"""Does a result hang on how ties in time were put in order? Ties, the swing over tie rules, the file's own order."""
+"""Does a result hang on how ties in time were put in order? How many there are, and the file's own order in them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -11,7 +10,6 @@ from avrec_lib.data.facts import Fact, Level, in_percent, level_of, share_of
 from avrec_lib.data.split import Split
 
 TIED_AMBER, TIED_RED = 0.01, 0.2
-SWING_AMBER, SWING_RED = 1.1, 1.5
 FEWEST_PAIRS = 100
 STRONG, TOTAL = 0.5, 0.9  # of the concordance between file order and item ids
 WHOLE_NUMBER = r"^-?\d{1,18}$"
@@ -109,63 +107,6 @@ def ties_in_time(splits: Sequence[Split], choices: pl.LazyFrame) -> Fact:
         )
     words["draws"] = str(len(splits))
     return Fact("ties_in_time", tied, share, level, template, words)
-
-
-def tie_swing(measured: Mapping[str, float | None], drawn: bool = False) -> Fact:
-    """How far one result moves over tie rules: greatest over least of the values `measured` under each rule.
-
-    Amber from a factor of 1.1, red from 1.5; `drawn` says that the split itself draws the order at random, where no
-    rule's artefact is in its numbers: amber at most. Undefined values are left out. A result of 0 under one rule and
-    not under another is red; of fewer than two values, or of none above 0, nothing is said.
-    """
-    known = {rule: value for rule, value in measured.items() if value is not None and math.isfinite(value)}
-    least, most = (min(known, key=known.__getitem__), max(known, key=known.__getitem__)) if known else ("", "")
-    if len(known) < 2 or known[least] < 0 or known[most] == 0:
-        return Fact(
-            "swing_over_tie_rules", len(known), None, "info",
-            "How far the result moves over tie rules cannot be told from the values measured ({values}).",
-            {"reading": "–", "values": ", ".join(f"{rule} {value}" for rule, value in measured.items()) or "–"},
-        )  # fmt: skip
-    ratio = known[most] / known[least] if known[least] else math.inf
-    level: Level = "red" if ratio >= SWING_RED else "amber" if ratio >= SWING_AMBER else "info"
-    factor = f"{ratio:.2f}" if math.isfinite(ratio) else "∞"
-    words = {
-        "reading": f"{factor}×", "factor": factor, "least_rule": least, "most_rule": most,
-        "least": f"{known[least]:.3f}", "most": f"{known[most]:.3f}",
-    }  # fmt: skip
-    if drawn and level != "info":
-        return Fact("swing_over_tie_rules", len(known), None, "amber", SWING_OF_DRAWN, words)
-    return Fact("swing_over_tie_rules", len(known), None, level, SWING[level], words)
-
-
-SWING: dict[Level, str] = {
-    "info": "Over {value} tie rules the result stays between {least} ({least_rule}) and {most} ({most_rule}).",
-    "amber": "Over {value} tie rules the same model measures from {least} ({least_rule}) to {most} ({most_rule}), a "
-    "factor of {factor}. Compare only what was measured under one tie rule, best under tie_rule=random.",
-    "red": "Over {value} tie rules the same model measures from {least} ({least_rule}) to {most} ({most_rule}), a "
-    "factor of {factor}: how ties are sorted moves it further than most models differ. Use tie_rule=random, or "
-    "split=global_time.",
-}
-
-
-SWING_OF_DRAWN = (
-    "Over {value} tie rules the same model measures from {least} ({least_rule}) to {most} ({most_rule}), a factor of "
-    "{factor}. This split draws the order at random, so no rule is in its numbers: compare them with none measured "
-    "under another tie rule."
-)
-
-
-def swing_not_measured(splits: Sequence[Split]) -> Fact:
-    """What to say of the swing when no function to run the model again was given."""
-    tied, share = tied_queries(splits)
-    if tied == 0:
-        return Fact("swing_over_tie_rules", 0, None, "info",
-                    "No test was chosen by a tie rule, so none can move the result.", {"reading": "–"})  # fmt: skip
-    return Fact(
-        "swing_over_tie_rules", 0, None, level_of(share, TIED_AMBER) if tied is not None else "amber",
-        "How far the result moves over tie rules was not measured: run a model under each of them.",
-        {"reading": "–"},
-    )  # fmt: skip
 
 
 def concordance_in_ties(choices: pl.LazyFrame) -> tuple[float | None, int]:

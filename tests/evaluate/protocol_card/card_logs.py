@@ -57,3 +57,9 @@ def split_of(
     )  # fmt: skip
     known = {"method": "global_time", "users": 1000, "test_events": len(truth), "test_pairs": len(truth)} | protocol
     return Split(train, queries, answers, train.select("user_id", "item_id"), exclude_seen, known)
+
+
+def last_out(tied: int | None, rule: str = "file_order", queries: int = 100) -> list[Split]:
+    """A leave-last-out split by hand, for `tied` of whose queries the tie rule chose the test."""
+    truth = [(f"u{number}", "i") for number in range(queries)]
+    return [split_of(people(users=40), truth, method="leave_last_out", tie_rule=rule, tied_queries=tied)]

@@ -275,7 +275,7 @@ def test_a_card_needs_a_split_and_both_halves_of_the_swing():
     with pytest.raises(UsageError, match="none was given"):
         protocol_card([])
     with pytest.raises(UsageError, match="splits_by_tie_rule"):
-        protocol_card([split_of(PEOPLE, [("u1", "i1")])], rerun=lambda _: 1.0)
+        protocol_card([split_of(PEOPLE, [("u1", "i1")])], rerun=lambda _: PEOPLE)
 
 
 def test_the_red_of_the_row_checks_for_ties_does_not_stop_a_split_by_time():
