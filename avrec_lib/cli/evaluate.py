@@ -31,6 +31,11 @@ Files = Annotated[list[Path], typer.Argument(
 Bars = Annotated[list[str] | None, typer.Option(
     metavar="METRIC@K=LEAST", help="Leave with 1 when the mean is lower; may be repeated.",
 )]  # fmt: skip
+LowBars = Annotated[list[str] | None, typer.Option(
+    metavar="METRIC@K=LEAST",
+    help="Leave with 1 when the lower end of the mean's 95 % interval is lower. At the bar a mean passes by luck every "
+    "other time, its lower end about one time in forty. May be repeated.",
+)]  # fmt: skip
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,13 +59,15 @@ def evaluate(
     k: Annotated[str, typer.Option("--k", metavar="K,…", help="Lengths of the lists that are judged.")] = "10",
     metrics: Annotated[str, typer.Option(metavar="NAME,…", help="ndcg, recall, precision, hit_rate, mrr, …")] = METRICS,
     fail_under: Bars = None,
+    fail_under_low: LowBars = None,
     resamples: Annotated[int, typer.Option(min=100, help="Bootstrap resamples behind each interval.")] = 2000,
     accept_red: Annotated[bool, typer.Option("--accept-red", help="Go on although the protocol card is red.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object on standard output.")] = False,
 ) -> int:
     """Judge files of recommendations under the protocol card, beside popularity: means, differences, verdicts.
 
-    Of two files the first is the old system and the second the new one; --fail-under is then asked of the new one.
+    Of two files the first is the old system and the second the new one; --fail-under and
+    --fail-under-low are then asked of the new one.
     """
     from avrec_lib.cli import evaluate_words as words
     from avrec_lib.data.opening import open_dataset
@@ -70,7 +77,10 @@ def evaluate(
     from avrec_lib.evaluate.trial import all_queries, lists_by_model
 
     cuts, names = _cuts(k), _names(metrics)
-    requirements = read_requirements(fail_under or (), names, cuts)
+    requirements = [
+        *read_requirements(fail_under or (), names, cuts),
+        *read_requirements(fail_under_low or (), names, cuts, of="low"),
+    ]
     options = {
         "test_share": test_share, "min_value": min_value, "exclude_seen": exclude_seen, "k_core": k_core,
         "tie_rule": tie_rule, "windows": windows, "tie_orders": tie_orders, "graded": graded, "seed": seed,
@@ -151,11 +161,14 @@ def _values(trials: Sequence[Trial], cuts: Sequence[int], metrics: Sequence[str]
 
 def _cuts(text: str) -> list[int]:
     from avrec_lib.errors import UsageError
+    from avrec_lib.evaluate.lists import check_k
 
     words = [word.strip() for word in text.split(",")]
     if not all(word.isdecimal() and int(word) > 0 for word in words):
         raise UsageError("k is one or more whole numbers from 1, not {k}.", k=repr(text))
-    return list(dict.fromkeys(int(word) for word in words))
+    cuts = list(dict.fromkeys(int(word) for word in words))
+    check_k(max(cuts))
+    return cuts
 
 
 def _names(text: str) -> list[str]:
@@ -187,7 +200,7 @@ def _as_json(
         "results": [{"users_are": kind} | row for kind, table in summaries.items() for row in table.to_dicts()],
         "differences": differences.to_dicts(),
         "requirements": [
-            {"name": one.requirement.name, "least": one.requirement.least, "model": one.model, "value": one.value,
+            {"name": one.requirement.name, "of": one.requirement.of, "least": one.requirement.least, "model": one.model, "value": one.value,
              "low": one.low, "high": one.high, "n": one.n, "met": one.met}
             for one in outcomes
         ],

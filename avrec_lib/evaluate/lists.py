@@ -13,6 +13,9 @@ from avrec_lib.errors import DataError, UsageError
 from avrec_lib.protocols import queries_table
 from avrec_lib.schema import Items, Ranked, Values, require_columns
 
+LONGEST = 1_000_000
+"""The largest k: what is meant as "all" stays below it, and a slip of the keyboard takes no memory."""
+
 
 @dataclass(frozen=True)
 class Lists:
@@ -37,10 +40,10 @@ class Lists:
         DataError for a missing or mistyped column, an empty id or rank, a rank below 1, an item or a rank twice in a
         list, and a query asked twice.
         """
-        if depth < 1:
-            raise UsageError("k must be at least 1, but is {k}.", k=depth)
         require_columns(("query_id", "item_id", "rank"), ranked.columns, Ranked, "ranked")
         _check_ranks(ranked.get_column("rank"))
+        if depth != ranked.get_column("rank").max():  # as deep as the lists are is never too deep
+            check_k(depth)
         asked = queries_table(queries).select("query_id", "user_id")
         top = ranked.select("query_id", "item_id", "rank").filter(pl.col("rank") <= depth)
         rows = row_of_each(top.get_column("query_id"), asked.get_column("query_id"), "ranked")
@@ -78,6 +81,15 @@ class Lists:
         return padded[rows]
 
 
+def check_k(k: int) -> None:
+    """Raise UsageError when `k` is below 1, or above LONGEST."""
+    if k < 1:
+        raise UsageError("k must be at least 1, but is {k}.", k=k)
+    if k > LONGEST:
+        raise UsageError("k is {k}, but lists are judged down to place {longest} at most.", k=f"{k:,}",
+                         longest=f"{LONGEST:,}")  # fmt: skip
+
+
 def as_values(
     lists_or_queries: Lists | pl.DataFrame,
     computed: Mapping[str, np.ndarray],
@@ -88,6 +100,8 @@ def as_values(
     window: int = 0,
 ) -> pl.DataFrame:
     """`schema.Values` of what was `computed`: metric name -> one number a query, in their order; NaN becomes null."""
+    if k is not None:
+        check_k(k)
     queries = lists_or_queries.queries if isinstance(lists_or_queries, Lists) else lists_or_queries
     parts = [
         queries.select(

@@ -10,7 +10,7 @@ import polars as pl
 
 from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.evaluate.judged import Judged
-from avrec_lib.evaluate.lists import Lists, as_values
+from avrec_lib.evaluate.lists import Lists, as_values, check_k
 from avrec_lib.evaluate.ranking_metrics import AT_K, METRICS, auc
 
 __all__ = ["METRICS", "RankingMetric", "ranking_values"]
@@ -40,7 +40,8 @@ def ranking_values(
 
     `ranked` has the columns query_id, item_id, rank (from 1); or it is the `Lists` of exactly these queries, cut at
     the largest k or later (for `auc`: whole). Raises DataError for tables that cannot be judged (an item or a rank
-    twice in a list, a relevance below 0, …), UsageError for an unknown metric or a k that is no whole number from 1.
+    twice in a list, a relevance below 0, …), UsageError for an unknown metric or a k that is no whole number from
+    1 to `lists.LONGEST`.
     """
     for metric in metrics:
         if metric not in METRICS:
@@ -69,6 +70,8 @@ def _cuts(k: int | Sequence[int]) -> list[int]:
     cuts = list(dict.fromkeys(k if isinstance(k, Iterable) else [k]))
     if not cuts or any(not isinstance(cut, int | np.integer) or cut < 1 for cut in cuts):
         raise UsageError("k is one or more whole numbers from 1, not {k}.", k=k)
+    for cut in cuts:
+        check_k(cut)
     return cuts
 
 

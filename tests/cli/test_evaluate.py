@@ -108,6 +108,20 @@ def test_of_two_files_the_second_is_held_against_the_first(
     assert code == 1
 
 
+def test_a_bar_for_the_lower_end_is_stricter_than_one_for_the_mean(
+    good: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, found = judged(good, capsys=capsys)
+    (row,) = [one for one in found["results"]
+              if (one["model"], one["metric"], one["users_are"]) == ("good", "ndcg", "known")]  # fmt: skip
+    between, below = f"ndcg@10={(row['low'] + row['value']) / 2}", f"ndcg@10={row['low'] - 0.001}"
+    assert judged(good, "--fail-under", between, capsys=capsys)[0] == 0
+    assert judged(good, "--fail-under-low", below, capsys=capsys)[0] == 0
+    code, found = judged(good, "--fail-under", between, "--fail-under-low", between, capsys=capsys)
+    assert [(one["of"], one["met"]) for one in found["requirements"]] == [("mean", True), ("low", False)]
+    assert code == 1
+
+
 def test_a_person_reads_card_means_differences_and_verdicts(
     good: Path, bad: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,6 +214,10 @@ def test_new_users_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
         (["--data", "taste"], "Missing argument 'RECS…'"),
         (["good.parquet", "--data", "taste", "--k", "ten"], "k is one or more whole numbers from 1"),
         (["good.parquet", "--data", "taste", "--k", "0"], "k is one or more whole numbers from 1"),
+        (
+            ["good.parquet", "--data", "taste", "--k", "10,9999999999"],
+            "k is 9,999,999,999, but lists are judged down to",
+        ),
         (["good.parquet", "--data", "taste", "--metrics", "ndgc"], "Did you mean ndcg?"),
         (
             ["good.parquet", "--data", "taste", "--fail-under", "mrr@10=.1"],

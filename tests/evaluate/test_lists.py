@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate.lists import Lists, as_values
+from avrec_lib.evaluate.ranking import ranking_values
 from avrec_lib.schema import Values, check_table
 
 QUERIES = pl.DataFrame({"query_id": ["p", "q", "r"], "user_id": ["u", "v", "u"]})
@@ -130,3 +131,26 @@ def test_what_was_computed_becomes_values_with_nulls_for_the_undefined() -> None
     assert values["query_id"].to_list() == ["p", "q", "r"] * 2
     assert as_values(QUERIES, {"one": np.zeros(3)}, k=None, model="m")["k"].null_count() == 3
     assert as_values(QUERIES, {}, k=None, model="m").schema == values.schema
+
+
+@pytest.mark.parametrize("k", [1_000_001, 2**31, 9_999_999_999, 10**30])
+def test_a_k_that_no_list_reaches_is_one_sentence(k: int) -> None:
+    ranked = ranked_rows(("p", "a", 1))
+    truth = pl.DataFrame({"query_id": ["p"], "item_id": ["a"], "relevance": [1.0]})
+    lists = Lists.of(ranked, QUERIES, depth=1)
+    for refused in (
+        lambda: Lists.of(ranked, QUERIES, depth=k),
+        lambda: as_values(lists, {"recall": np.zeros(3)}, k=k, model="m"),
+        lambda: ranking_values(ranked, truth, QUERIES, k=[1, k], model="m"),
+        lambda: ranking_values(lists, truth, QUERIES, k=k, model="m"),
+    ):
+        with pytest.raises(UsageError) as refusal:
+            refused()
+        assert refusal.value.text("en") == f"k is {k:,}, but lists are judged down to place 1,000,000 at most."
+
+
+def test_a_large_k_costs_nothing_where_the_lists_are_short() -> None:
+    ranked = ranked_rows(("p", "a", 1))
+    truth = pl.DataFrame({"query_id": ["p"], "item_id": ["a"], "relevance": [1.0]})
+    values = ranking_values(ranked, truth, QUERIES, k=1_000_000, metrics=["recall"], model="m")
+    assert values["value"].to_list() == [1.0, None, None]
