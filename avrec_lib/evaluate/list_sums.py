@@ -36,7 +36,12 @@ def list_means(places: np.ndarray, by_item: np.ndarray) -> np.ndarray:
     """Mean of `by_item` (codes,) over the places of each list whose item has a number there; NaN where none has."""
     known = ~np.isnan(by_item)
     total, count = list_sums(places, np.stack([np.where(known, by_item, 0.0), known], axis=1)).T
-    return np.divide(total, count, out=np.full(len(places), np.nan), where=count > 0)
+    return ratio(total, count)
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """`part` / `whole`, float64; NaN where there is no whole."""
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
 
 
 def blocks_of_sums(

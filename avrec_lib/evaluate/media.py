@@ -1,4 +1,4 @@
-"""What lists of clips were worth to those who met the clips: seconds, completion, skips, repeats, near-duplicates.
+"""What lists of clips were worth to those who met the clips: seconds, completion, skips, repeats.
 
 A log knows only what people met. Watch time, completion and skips are therefore of the places of a list whose item
 the user did meet in the test rows; how many those are is `met_share`, and it belongs beside them.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from avrec_lib.data.durations import with_durations
+from avrec_lib.evaluate.list_sums import ratio
 from avrec_lib.evaluate.lists import Lists, as_values, row_of_each
 from avrec_lib.evaluate.metric import Metric
-from avrec_lib.evaluate.watch_time import WatchTimeGain, length_bands, with_durations
+from avrec_lib.evaluate.watch_time import WatchTimeGain, length_bands
 from avrec_lib.schema import Event, is_choice
 
 METRICS = {
@@ -28,17 +30,18 @@ METRICS = {
         Metric("near_duplicates", "lower", "Share of the list that nearly repeats an earlier place"),
     )
 }
-_PLACES_AT_ONCE = 2**21
 
 
 def watch_values(
     lists: Lists, test: pl.DataFrame, *, items: pl.DataFrame | None = None, gain: WatchTimeGain | None = None,
-    skip_below: float | None = None, k: int, model: str, seed: int = 0, window: int = 0,
+    skip_below: float | None = None, hidden: pl.DataFrame | None = None, k: int, model: str, seed: int = 0,
+    window: int = 0,
 ) -> pl.DataFrame:  # fmt: skip
     """`schema.Values` of what the users did in `test` (events) with the first `k` of their lists.
 
     With w the seconds a user watched an item in the test, summed over events, and M the places of the list whose item
-    the user met there: `watch_seconds` = Σ_M w; `watch_share` = the same over all that the user watched;
+    the user met there: `watch_seconds` = Σ_M w; `watch_share` = the same over all that the user watched,
+    both without the pairs of `hidden` (user_id, item_id), which the lists may not show;
     `expected_watch_seconds` = Σ_M d_r w / Σ_M d_r with d_r = 1/log2(r + 1) for the place r; `completion` = mean over
     M of min(w of the longest event / duration, 1); `watch_time_gain` = mean over M of `gain` (WatchTimeGain), of
     events that are choices, as those it was fitted on;
@@ -57,19 +60,18 @@ def watch_values(
 
     def mean(amount: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
         weight = np.ones(len(row)) if weight is None else weight
-        return _ratio(total(amount * weight), total(np.where(np.isnan(amount), 0, weight)))
+        return ratio(total(amount * weight), total(np.where(np.isnan(amount), 0, weight)))
 
     computed = {"met_share": mean(met.astype(float))}
     if (test["event"].cast(pl.String) == Event.SKIP).any() or (skip_below is not None and has_watch):
         computed["skip_rate"] = mean(_numbers(at["skipped"]))
     if has_watch:
         seconds = _numbers(at["seconds"])
-        watched = test.group_by("user_id").agg(pl.col("watch_seconds").sum())
-        of_user = row_of_each(lists.queries["user_id"], watched["user_id"], "queries")
-        everything = np.append(watched["watch_seconds"].to_numpy(), np.nan)[of_user]
+        open_to_lists = test if hidden is None else test.filter(~_is_in(test, hidden))
+        shown = seconds if hidden is None else np.where(_is_in(at, hidden), 0.0, seconds)
         computed |= {
-            "watch_seconds": np.where(np.isnan(everything), np.nan, total(seconds)),
-            "watch_share": _ratio(total(seconds), everything),
+            "watch_seconds": np.where(np.isnan(_watched(lists, test)), np.nan, total(seconds)),
+            "watch_share": ratio(total(shown), _watched(lists, open_to_lists)),
             "expected_watch_seconds": mean(seconds, discount),
         }
     if has_length:
@@ -104,38 +106,11 @@ def repeat_values(
 
     Where people come back to what they know, as in music, it belongs beside the accuracy; null for an empty list.
     """
-    pairs = known.select("user_id", "item_id").unique().with_columns(again=pl.lit(1.0))
-    at = _places(lists, k).join(pairs, on=["user_id", "item_id"], how="left", maintain_order="left")
+    at = _places(lists, k)
     row = at["row"].to_numpy()
     filled = np.bincount(row, minlength=lists.queries.height)
-    again = np.bincount(row, at["again"].fill_null(0).to_numpy(), lists.queries.height)
-    return as_values(lists, {"repeat_share": _ratio(again, filled)}, k=k, model=model, seed=seed, window=window)
-
-
-def near_duplicate_values(
-    lists: Lists, vectors: pl.DataFrame, *, threshold: float = 0.95, k: int, model: str, seed: int = 0, window: int = 0
-) -> pl.DataFrame:
-    """`near_duplicates`: the share of places among the first `k` whose item nearly repeats an earlier one.
-
-    Nearly: the cosine of their vectors is at least `threshold`. `vectors` has item_id and vector (a list or array of
-    numbers); items without one, or of length 0, are left out. Null for a list of fewer than two items with a vector.
-    """
-    table = np.vstack(vectors["vector"].to_list()).astype(np.float32)
-    norms = np.linalg.norm(table, axis=1, keepdims=True)
-    unit = np.append(np.divide(table, norms, out=np.zeros_like(table), where=norms > 0), table[:1] * 0, axis=0)
-    known = np.append(norms[:, 0] > 0, False)
-    row_of = np.append(row_of_each(lists.item_ids, vectors["item_id"], "items"), -1)
-    items = row_of[lists.items[:, :k]]
-    share = np.empty(len(items))
-    size = max(1, _PLACES_AT_ONCE // max(1, items.shape[1] * unit.shape[1]))
-    earlier = np.tri(items.shape[1], k=-1, dtype=bool)
-    for start in range(0, len(items), size):
-        block = items[start : start + size]
-        cosine = unit[block] @ unit[block].transpose(0, 2, 1)
-        repeats = ((cosine >= threshold) & earlier & known[block][:, None, :]).any(axis=2) & known[block]
-        of = known[block].sum(axis=1)
-        share[start : start + size] = _ratio(repeats.sum(axis=1), np.where(of > 1, of, 0))
-    return as_values(lists, {"near_duplicates": share}, k=k, model=model, seed=seed, window=window)
+    again = np.bincount(row, _is_in(at, known), lists.queries.height)
+    return as_values(lists, {"repeat_share": ratio(again, filled)}, k=k, model=model, seed=seed, window=window)
 
 
 def _met(
@@ -161,6 +136,20 @@ def _met(
     return events.group_by("user_id", "item_id").agg(**aggregates)
 
 
+def _is_in(table: pl.DataFrame, pairs: pl.DataFrame) -> pl.Series:
+    """Whether the user_id and item_id of each row of `table` are a row of `pairs`."""
+    columns = ["user_id", "item_id"]
+    known = pairs.select(columns).unique().with_columns(known=True)
+    return table.select(columns).join(known, on=columns, how="left", maintain_order="left")["known"].fill_null(False)
+
+
+def _watched(lists: Lists, test: pl.DataFrame) -> np.ndarray:
+    """The seconds that the user of each list watched in `test`; NaN for one who is not in it."""
+    watched = test.group_by("user_id").agg(pl.col("watch_seconds").sum())
+    of_user = row_of_each(lists.queries["user_id"], watched["user_id"], "queries")
+    return np.append(watched["watch_seconds"].to_numpy(), np.nan)[of_user]
+
+
 def _places(lists: Lists, k: int) -> pl.DataFrame:
     """Columns row, rank, user_id, item_id: one row a filled place among the first `k`."""
     rows, columns = np.nonzero(lists.items[:, :k] >= 0)
@@ -176,7 +165,3 @@ def _places(lists: Lists, k: int) -> pl.DataFrame:
 
 def _numbers(column: pl.Series) -> np.ndarray:
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +14,19 @@ import polars as pl
 from avrec_lib.data.split import Split
 from avrec_lib.errors import UsageError
 from avrec_lib.evaluate.beyond_accuracy import BeyondAccuracy, answered_share, beyond_accuracy_values
-from avrec_lib.evaluate.lists import Lists
+from avrec_lib.evaluate.beyond_inputs import Background
+from avrec_lib.evaluate.lists import Lists, check_k
 from avrec_lib.evaluate.media import completion_by_length, repeat_values, watch_values
 from avrec_lib.evaluate.memory import peak_memory
+from avrec_lib.evaluate.near_duplicates import same_title_values
 from avrec_lib.evaluate.ranking import RankingMetric, ranking_values
 from avrec_lib.evaluate.watch_time import WatchTimeGain
 from avrec_lib.progress import meter
 from avrec_lib.protocols import Recommender
 from avrec_lib.schema import Ranked, require_columns
 from avrec_lib.strings import say
+
+_BACKGROUNDS: dict[int, tuple[pl.DataFrame | None, Background]] = {}
 
 
 @dataclass(frozen=True)
@@ -58,23 +63,38 @@ class Trial:
         """What the lists of `queries` do besides hitting (`beyond_accuracy_values`)."""
         split = self.split
         return beyond_accuracy_values(
-            self.lists(k), k=k, model=self.model, queries=self.queries, train=split.train, items=items,
-            truth=split.truth, catalogue=split.candidates, exclude_seen=split.exclude_seen, seed=self.seed,
+            self.lists(k), k=k, model=self.model, background=self._background(items), seed=self.seed,
             window=split.window,
         )  # fmt: skip
 
+    def _background(self, items: pl.DataFrame | None) -> Background:
+        """Worked out once for all models on the split, and forgotten with it."""
+        split, of_items = self.split, _BACKGROUNDS.get(id(self.split))
+        if of_items is None:
+            weakref.finalize(split, _BACKGROUNDS.pop, id(split), None)
+        if of_items is None or of_items[0] is not items:
+            background = Background.of(
+                self.queries, split.train, items, split.truth, catalogue=split.candidates,
+                exclude_seen=split.exclude_seen,
+            )  # fmt: skip
+            _BACKGROUNDS[id(split)] = of_items = items, background
+        return of_items[1]
+
     def media(self, k: int, items: pl.DataFrame | None = None) -> pl.DataFrame:
-        """`schema.Values` of what lists of clips were worth: repeats, and where the log has watch times what users did
-        with their lists while they were tested (`evaluate.media`).
+        """`schema.Values` of what lists of clips were worth: repeats, the same title again, and where the log has watch
+        times what users did with their lists while they were tested (`evaluate.media`).
         """
         split, lists = self.split, self.lists(k)
         named: dict[str, Any] = {"k": k, "model": self.model, "seed": self.seed, "window": split.window}
-        repeats = repeat_values(lists, split.seen, **named)
+        parts = [repeat_values(lists, split.seen, **named)]
+        if items is not None and "title" in items.columns and items["title"].count():
+            parts.append(same_title_values(lists, items, **named))
         if not split.test["watch_seconds"].count():
-            return repeats
+            return pl.concat(parts)
         timed = items if items is not None and items["duration_seconds"].count() else None
         gain = None if timed is None else WatchTimeGain.fit(split.train, timed)
-        return pl.concat([repeats, watch_values(lists, split.test, items=timed, gain=gain, **named)])
+        hidden = split.seen if split.exclude_seen else None
+        return pl.concat([*parts, watch_values(lists, split.test, items=timed, gain=gain, hidden=hidden, **named)])
 
     def completion_by_length(self, k: int, items: pl.DataFrame) -> pl.DataFrame:
         """How far the clips of the lists were watched in the test, by their length (`media.completion_by_length`)."""
@@ -125,6 +145,7 @@ def run_trials(
 
     Raises UsageError when two models have the same name: their values could not be told apart.
     """
+    check_k(k)  # before anything is trained
     _refuse_namesakes([model.name for model in models])
     planned = [(model, split, seed) for model in models for split in splits for seed in _seeds_of(model, seeds)]
     trials = []

@@ -10,7 +10,8 @@ import pytest
 
 from avrec_lib.errors import DataError
 from avrec_lib.evaluate.lists import Lists
-from avrec_lib.evaluate.media import METRICS, completion_by_length, near_duplicate_values, repeat_values, watch_values
+from avrec_lib.evaluate.media import METRICS, completion_by_length, repeat_values, watch_values
+from avrec_lib.evaluate.near_duplicates import near_duplicate_values, same_title_values, title_groups
 from avrec_lib.evaluate.watch_time import WatchTimeGain, length_bands
 
 QUERIES = pl.DataFrame({"query_id": ["q1", "q2"], "user_id": ["u1", "u2"]})
@@ -45,6 +46,18 @@ def test_seconds_completion_and_skips_are_of_the_places_the_user_met():
         "completion": (5 / 10 + 20 / 100) / 2,  # of b the longest event counts
         "skip_rate": 1 / 2,
     })  # fmt: skip
+
+
+def test_what_lists_may_not_show_is_no_part_of_what_they_could_cover():
+    test = watched(("u1", "a", "play", 5.0), ("u1", "b", "play", 20.0), ("u2", "b", "play", 9.0))
+    hidden = pl.DataFrame({"user_id": ["u1", "u2", "u2"], "item_id": ["b", "b", "a"]})
+    values = watch_values(lists_of(q1="ac", q2="a"), test, hidden=hidden, k=3, model="m")
+    assert found(values)["watch_share"] == 1  # of 25 seconds, 20 were of what must not be listed
+    assert found(values)["watch_seconds"] == 5
+    assert found(values, "q2")["watch_share"] is None  # nothing was left to cover
+    assert found(values, "q2")["watch_seconds"] == 0
+    # Lists that show it all the same do not cover more than there is.
+    assert found(watch_values(lists_of(q1="ab"), test, hidden=hidden, k=3, model="m"))["watch_share"] == 1
 
 
 def test_who_met_nothing_has_no_value():
@@ -135,6 +148,30 @@ def test_near_duplicates_repeat_an_earlier_place():
     values = near_duplicate_values(lists_of(q1="abc", q2="ad"), vectors, k=3, model="m")
     assert found(values) == {"near_duplicates": pytest.approx(1 / 3)}
     assert found(values, "q2") == {"near_duplicates": None}  # d has no vector, and one clip repeats nothing
+
+
+def test_titles_are_the_same_but_for_case_punctuation_spaces_and_a_year_in_brackets():
+    of_cats = ["Cat & Mouse (1999)", "cat mouse", "CAT-MOUSE [2001–2003]", "Cat Mouse 2"]
+    titles = [*of_cats, "猫（2020）", "猫!", "(1999)", "?", None]
+    found = title_groups(pl.DataFrame({"item_id": [str(n) for n in range(9)], "title": titles}))
+    by_group = found.group_by("group").agg("item_id")["item_id"].to_list()
+    assert sorted(by_group) == [["0", "1", "2"], ["3"], ["4", "5"]]
+
+
+def test_the_same_title_by_another_creator_is_another_clip():
+    items = pl.DataFrame({"item_id": list("abcde"), "title": ["Vlog"] * 5, "creator_id": ["x", "x", "y", None, None]})
+    by_group = title_groups(items).group_by("group").agg("item_id")["item_id"].to_list()
+    assert sorted(by_group) == [["a", "b"], ["c"], ["d", "e"]]
+
+
+def test_a_place_with_the_title_of_an_earlier_one_is_a_near_duplicate():
+    items = pl.DataFrame({"item_id": list("abcdx"), "title": ["One", "one!", "Two", None, "One"]})
+    values = same_title_values(lists_of(q1="acb", q2="ad"), items, k=3, model="m")
+    assert found(values) == {"near_duplicates": 1 / 3}
+    assert found(values, "q2") == {"near_duplicates": None}  # d has no title, and one clip repeats nothing
+    assert found(same_title_values(lists_of(q1="acb"), items, k=2, model="m")) == {"near_duplicates": 0}
+    nobody = items.with_columns(title=pl.lit(None, pl.String))
+    assert found(same_title_values(lists_of(q1="acb"), nobody, k=2, model="m")) == {"near_duplicates": None}
 
 
 def test_near_duplicates_agree_with_all_pairs():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from avrec_lib.data.dataset import Dataset
 from avrec_lib.data.split import split_windows
 from avrec_lib.data.write import write_dataset
 from avrec_lib.errors import UsageError
-from avrec_lib.evaluate.trial import all_lists, all_queries, lists_by_model, run_trials
+from avrec_lib.evaluate import trial
+from avrec_lib.evaluate.beyond_accuracy import beyond_accuracy_values
+from avrec_lib.evaluate.trial import Trial, all_lists, all_queries, lists_by_model, run_trials
 from avrec_lib.models import IALS, Popularity
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -81,3 +86,40 @@ class OtherColumns(Popularity):
 def test_a_strangers_columns_may_come_in_any_order_and_width(splits):
     ours, theirs = (run_trials([model], splits[:1], k=3)[0] for model in (Popularity(), OtherColumns()))
     assert ours.ranked.equals(theirs.ranked)
+
+
+def test_what_a_split_knows_is_worked_out_once_for_all_models_and_forgotten_with_it(splits):
+    items = pl.DataFrame({"item_id": [f"i{n}" for n in range(11)], "tags": [["a"], ["b"]] * 5 + [["c"]]})
+    first, second = run_trials([Popularity(), IALS(factors=4, epochs=2)], splits[:1], k=3)
+    assert first._background(items) is second._background(items)
+    assert first._background(None) is not first._background(items)
+    again = beyond_accuracy_values(
+        second.lists(3), k=3, model="iALS", queries=second.queries, train=splits[0].train, items=items,
+        truth=splits[0].truth, exclude_seen=False,
+    )  # fmt: skip
+    for found, expected in zip(second.beyond_accuracy(3, items), again, strict=True):
+        assert_frame_equal(found, expected)
+    kept = len(trial._BACKGROUNDS)
+    del first, second, splits[:]
+    gc.collect()
+    assert len(trial._BACKGROUNDS) == kept - 1
+
+
+def test_lists_of_titled_items_tell_how_far_they_repeat_themselves(splits):
+    (one,) = run_trials([Popularity()], splits[:1], k=3)
+    items = pl.DataFrame({"item_id": [f"i{n}" for n in range(11)], "title": ["Same"] * 11})
+    assert "near_duplicates" not in one.media(3)["metric"]
+    assert one.media(3, items).filter(metric="near_duplicates")["value"].unique().to_list() == [2 / 3]
+
+
+def test_lists_that_hide_what_was_seen_can_cover_all_the_watch_time_that_is_left(splits):
+    seen = pl.DataFrame({"user_id": ["u0"], "item_id": ["i0"]})
+    rows = {"user_id": ["u0"] * 2, "item_id": ["i0", "i1"], "event": ["play"] * 2, "watch_seconds": [9.0, 3.0]}
+    test = pl.DataFrame(rows)
+    ranked = pl.DataFrame({"query_id": ["u0"], "user_id": ["u0"], "item_id": ["i1"], "rank": [1], "score": [1.0]})
+    queries = splits[0].queries.filter(user_id="u0")
+    ranked = ranked.with_columns(query_id=pl.lit(queries["query_id"][0]))
+    for hides, expected in ((True, 1.0), (False, 0.25)):
+        split = replace(splits[0], queries=queries, seen=seen, test=test, exclude_seen=hides)
+        values = Trial("given", split, ranked).media(1)
+        assert values.filter(metric="watch_share")["value"].to_list() == [expected]
