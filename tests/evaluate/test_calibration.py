@@ -115,11 +115,11 @@ def decided(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return called, fewest_users(differences, ones) <= len(differences)
 
 
-@pytest.mark.parametrize(("users", "covered"), [(30, 0.81), (100, 0.88), (400, 0.905), (2000, 0.925)])
+@pytest.mark.parametrize(("users", "covered"), [(30, 0.81), (100, 0.87), (400, 0.90), (2000, 0.92)])
 def test_of_very_skewed_values_intervals_cover_less_and_that_is_told(users: int, covered: float) -> None:
     """Lognormal values of σ = 1.5, as revenue or watch time have them: skewness 33, so about 28,000 users are needed.
 
-    The nominal 95 % are what stands in `covered`. `fewest` says so for all but a few of the worlds.
+    The nominal 95 % are what stands in `covered`. `fewest` says so in 98, 99, 94 and 58 % of the worlds.
     """
     values = np.random.default_rng(users).lognormal(0, 1.5, (users, 1000))
     ones = np.ones_like(values)
@@ -131,10 +131,10 @@ def test_of_very_skewed_values_intervals_cover_less_and_that_is_told(users: int,
 
 @pytest.mark.parametrize("users", [50, 200, 1000])
 def test_skewed_differences_of_mean_zero_are_seldom_decided(users: int) -> None:
-    """Without `fewest` 17, 9 and 7 % of 1,000 such worlds were called better or worse, with it no more than 5 %.
+    """Without `fewest` 16, 10 and 6 % of 1,000 such worlds are called better or worse, with it .7, .5 and 3.4 %.
 
-    That is a share of all worlds. Among the few that look unskewed (1 % of 50 users, 20 % of 1,000) more are wrong: who
-    would have carried the mean was not drawn, and nothing in such a sample says so.
+    That is a share of all worlds. Among those that are trusted (1 % of 50 users, 1.3 % of 200, 21 % of 1,000) 70, 38
+    and 16 % are wrong: who would have carried the mean was not drawn, and nothing in such a sample says so.
     """
     worlds_of = np.random.default_rng(users).lognormal(0, 1.5, (users, 1000)) - LOGNORMAL_MEAN
     called, trusted = decided(worlds_of)
@@ -144,7 +144,7 @@ def test_skewed_differences_of_mean_zero_are_seldom_decided(users: int) -> None:
 
 @pytest.mark.parametrize("users", [50, 200, 1000])
 def test_among_trusted_a_a_comparisons_of_skewed_values_at_most_five_in_a_hundred_differ(users: int) -> None:
-    """Two systems of the same lognormal values. Measured: .7 % of 50 users, 2.5 % of 200, 4.4 % of 1,000."""
+    """Two systems of the same lognormal values. Measured: .6 % of 50 users, 2.9 % of 200, 4.2 % of 1,000."""
     rng = np.random.default_rng(users)
     called, trusted = decided(rng.lognormal(0, 1.5, (users, 1000)) - rng.lognormal(0, 1.5, (users, 1000)))
     assert trusted.sum() >= 300
