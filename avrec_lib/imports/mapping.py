@@ -13,6 +13,7 @@ from avrec_lib.data.dataset import SCHEMAS
 from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError, nearest
 from avrec_lib.imports.column_names import AROUND_IDS, NAMES, NUMERIC, Table, forms_of, words_of
+from avrec_lib.imports.event_words import event_column, event_doubts
 from avrec_lib.imports.times import detect_times, looks_like_times
 from avrec_lib.imports.values import numbers
 from avrec_lib.schema import TIME
@@ -107,12 +108,13 @@ def _with_unit(theirs: str, columns: Sequence[str]) -> tuple[str, str]:
 
 
 def guess_mapping(
-    sample: pl.DataFrame, table: Table, given: Mapping[str, Match], *, header: bool = True, same_id: str = ""
-) -> dict[str, Match]:
+    sample: pl.DataFrame, table: Table, given: Mapping[str, Match], *, header: bool = True, same_id: str = "",
+    events: Mapping[str, str] | None = None,
+) -> dict[str, Match]:  # fmt: skip
     """Matches for `table` from the names and the sampled values; `given` ones stay.
 
-    `same_id` is how the events name the id that this table is about. Without a `header` the first two columns that
-    may be ids are the user and the item, as nearly every such file has it.
+    `same_id` is how the events name the id that this table is about, `events` what their words for events mean.
+    Without a `header` the first two columns that may be ids are the user and the item, as in nearly every such file.
     """
     found = dict(given)
     taken = {match.theirs for match in found.values()}
@@ -128,6 +130,9 @@ def guess_mapping(
             found[ours] = Match(ours, theirs, "name")
             taken.add(theirs)
     if table == "events":
+        left = sample.select(name for name in sample.columns if name not in taken)
+        if "event" not in found and (theirs := event_column(left, events or {})):
+            found["event"] = Match("event", theirs, "content")
         _by_content(found, sample, header)
     return {ours: found[ours] for ours in SCHEMAS[table].column_names() if ours in found}
 
@@ -143,10 +148,14 @@ def _by_name(ours: str, names: Sequence[str], columns: Sequence[str], sample: pl
     return next((column for _, column in sorted(ranked) if _is_fit(ours, column, sample[column])), "")
 
 
-def doubts(found: Mapping[str, Match], sample: pl.DataFrame, table: Table) -> list[Note]:
-    """Columns whose name says what they are and whose values do not: they are left out, and a person should know."""
+def doubts(
+    found: Mapping[str, Match], sample: pl.DataFrame, table: Table, events: Mapping[str, str] | None = None
+) -> list[Note]:
+    """Columns whose name and values do not say the same: they are left out, and a person should know."""
     taken = {match.theirs for match in found.values()}
-    return [
+    left = sample.select(name for name in sample.columns if name not in taken)
+    seen = event_doubts(left, events or {}) if table == "events" and "event" not in found else []
+    return seen + [
         Note(
             "The column {column} is left out: by its name it is {ours}, but its values cannot be read so, for example "
             "{values}. Say how: --map {ours}={plain}:UNIT-OR-FORMAT.",

@@ -20,11 +20,13 @@ from avrec_lib.imports.files import find_files, read_sample, sniff
 from avrec_lib.imports.lines import LINE, split_block
 from avrec_lib.imports.mapping import Match, between_pairs, doubts, guess_mapping, parse_map, require_ids
 from avrec_lib.imports.rows import EventPlan, plan_events
+from avrec_lib.imports.values import ids
 from avrec_lib.paths import data_folder, inside
 
 WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "space": " "}
 TAKEN_NAMES = ("artefacts", "cache")
 SAMPLED_ROWS = 20_000
+MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,7 @@ def plan_import(request: Request) -> ImportPlan:
             raise between_pairs(str(path))
     name, folder = _free_name(request)
     events = _plan_table("events", request.events, request.maps, request, "")
-    words = dict(_pair(text) for text in ",".join(request.event_words).split(",") if text)
-    plan = plan_events(events.matches, events.sample, request.event, words)
+    plan = plan_events(events.matches, events.sample, request.event, _event_words(request))
     tables: dict[Table, TablePlan] = {"events": replace(events, matches=plan.matches)}
     for table, paths, maps, option in (
         ("items", request.items, request.map_items, "item_id"),
@@ -93,7 +94,14 @@ def plan_import(request: Request) -> ImportPlan:
     ):
         if paths:
             tables[table] = _plan_table(table, paths, maps, request, plan.matches[option].theirs)  # type: ignore[index,arg-type]
+            if not request.force:
+                _refuse_a_log(table, option, tables)  # type: ignore[arg-type]
     return ImportPlan(request, name, folder, tables, plan)
+
+
+def _event_words(request: Request) -> dict[str, str]:
+    """What their words for events mean, as the person said."""
+    return dict(_pair(text) for text in ",".join(request.event_words).split(",") if text)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -145,9 +153,31 @@ def _plan_table(table: Table, paths: Sequence[Path], maps: Sequence[str], reques
         raise DataError("{file} has a header and no rows.", file=files[0].path)
     option = "--map" if table == "events" else f"--map-{table}"
     given = parse_map(maps, table, sample.columns, files[0].path.name)
-    matches = guess_mapping(sample, table, given, header=files[0].header, same_id=same_id)
+    words = _event_words(request)
+    matches = guess_mapping(sample, table, given, header=files[0].header, same_id=same_id, events=words)
     require_ids(matches, sample, table, option)
-    return TablePlan(files, matches, sample, doubts(matches, sample, table))
+    # Who said what every row is needs no column that says it.
+    found = {**matches, "event": Match("event", "", "given")} if request.event else matches
+    return TablePlan(files, matches, sample, doubts(found, sample, table, words))
+
+
+def _refuse_a_log(table: Table, key: str, tables: Mapping[Table, TablePlan]) -> None:
+    """Raise DataError when a table of items or users is the log itself, or repeats most of its ids as a log does."""
+    plan = tables[table]
+    hint = "Leave --{table} out or name a file with one row for each {key}; --force keeps the first row of each."
+    log = {file.path.resolve() for file in tables["events"].files}
+    again = next((file.path for file in plan.files if file.path.resolve() in log), None)
+    if again:
+        raise DataError("{file} is the log itself, not a table of {table}.", hint=hint,
+                        file=again.name, table=table, key=key)  # fmt: skip
+    values = ids(plan.sample[plan.matches[key].theirs]).drop_nulls()
+    repeats = len(values) - values.n_unique()
+    if repeats > MOSTLY * len(values):
+        raise DataError(
+            "{file} is a log rather than a table of {table}: {repeats} of the {rows} rows looked at repeat the {key} "
+            "of another.", hint=hint,
+            file=plan.files[0].path.name, table=table, key=key, repeats=f"{repeats:,}", rows=f"{len(values):,}",
+        )  # fmt: skip
 
 
 def _formats(paths: Sequence[Path], request: Request) -> list[FileFormat]:

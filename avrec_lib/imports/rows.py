@@ -12,7 +12,7 @@ from avrec_lib.data.dataset import row_hash
 from avrec_lib.data.note import Note
 from avrec_lib.errors import DataError, UsageError, nearest
 from avrec_lib.imports.column_names import is_rating
-from avrec_lib.imports.event_words import EVENT_TYPE, VOCABULARY, events_of, known_words
+from avrec_lib.imports.event_words import EVENT_TYPE, VOCABULARY, event_of, events_of, known_words, words_in
 from avrec_lib.imports.lines import LINE
 from avrec_lib.imports.mapping import Match, examples
 from avrec_lib.imports.times import TimeReading, detect_times, read_times
@@ -74,6 +74,13 @@ def plan_events(
         matches.pop("event", None)
     elif "event" in matches:
         words = known_words(matches["event"].theirs, sample, events)
+        if matches["event"].how == "content":
+            seen = words_in(sample[matches["event"].theirs])
+            known = sum(event_of(word, events) is not None for word in seen)
+            notes["event"] = Note("{count} of its {total} words name events", {"count": known, "total": len(seen)})
+    elif events:
+        raise UsageError("Which column holds the words of --events cannot be told.",
+                         hint="Say it: --map event=COLUMN.")  # fmt: skip
     else:
         event = Event.RATING if _is_rating(matches.get("value"), sample) else Event.PLAY
     scales = {}

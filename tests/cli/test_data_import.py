@@ -100,6 +100,7 @@ def test_check_says_in_json_what_was_left_out(tmp_path, capsys):
         (LOG.encode(), ["--event", "watch"], "There is no event named 'watch'. Did you mean play?"),
         (LOG.encode(), ["--event", "watchh"], "named 'watchh'. Did you mean play? Known: impression, browse, click,"),
         (LOG.encode(), ["--event", "zzzz"], "There is no event named 'zzzz'. Known: impression, browse, click, play,"),
+        (b"uid,vid,b\n1,2,1\n", ["--events", "1=like"], "of --events cannot be told. Say it: --map event=COLUMN."),
         (LOG.encode(), ["--encoding", "klingon"], "There is no encoding named 'klingon'."),
         (LOG.encode(), ["--name", "../../etc"], "A data set cannot be called '../../etc'."),
         (LOG.encode(), ["--items", "no.csv"], "There is no file no.csv."),
@@ -124,6 +125,55 @@ def test_their_words_for_events_can_be_said(tmp_path, capsys):
     main(["data", "describe", "my", "--json"])
     said = capsys.readouterr().out
     assert json.loads(said[said.index("{") :])["kinds"] == {"click": 1, "favourite": 1}
+
+
+ACTS = "uid,vid,ts,ev,watch_s\n" + "".join(
+    f"u{n % 7},v{n % 5},{1_600_000_000 + n},{ev},{n}\n"
+    for n, ev in enumerate(["impression"] * 20 + ["play"] * 10 + ["skip"] * 6 + ["like"] * 4)
+)
+
+
+def test_a_column_of_events_is_told_by_its_words(tmp_path, capsys):
+    (tmp_path / "my.csv").write_text(ACTS)
+    assert main(["data", "import", "my.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "event          ← ev       impression, play, skip" in said
+    assert "by its values, 4 of its 4 words name events" in said
+    assert "every row is taken as" not in said
+    assert main(["data", "describe", "my", "--json"]) == 0
+    kinds = json.loads(capsys.readouterr().out)["kinds"]
+    assert kinds == {"impression": 20, "play": 10, "skip": 6, "like": 4}
+
+
+def test_a_column_that_may_hold_events_is_pointed_out_with_the_fix(tmp_path, capsys):
+    (tmp_path / "my.csv").write_text("uid,vid,ev\n1,2,view\n1,3,addtocart\n2,3,transaction\n2,2,view\n")
+    assert main(["data", "import", "my.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "The column 'ev' is left out, though 1 of its 3 words name events (view)." in said
+    assert "add --map event=ev." in said
+    bought = ["--map", "event=ev", "--events", "addtocart=favourite,transaction=play"]
+    assert main(["data", "import", "my.csv", "--replace", *bought]) == 0
+    assert "left out" not in capsys.readouterr().out.lower()
+    assert main(["data", "import", "my.csv", "--replace", "--event", "click"]) == 0
+    assert "is left out" not in capsys.readouterr().out
+
+
+def test_a_log_is_no_table_of_items_or_users(tmp_path, home, capsys):
+    (tmp_path / "my.csv").write_text(ACTS)
+    (tmp_path / "copy.csv").write_text(ACTS)
+    one_each = "Leave --{0}s out or name a file with one row for each {0}_id; --force keeps the first row of each."
+    for table, repeats in (("item", 35), ("user", 33)):
+        assert main(["data", "import", "my.csv", f"--{table}s", "my.csv"]) == 2
+        said = capsys.readouterr().err
+        assert f"my.csv is the log itself, not a table of {table}s." in said
+        assert one_each.format(table) in said
+        assert main(["data", "import", "my.csv", f"--{table}s", "copy.csv"]) == 2
+        said = capsys.readouterr().err
+        assert f"{repeats} of the 40 rows looked at repeat the {table}_id of another." in said
+        assert one_each.format(table) in said
+    assert not (home / "data").exists() or list((home / "data").iterdir()) == []
+    assert main(["data", "import", "my.csv", "--items", "my.csv", "--force"]) == 0
+    assert "5 of the 5 item_ids in the log have a row in items.parquet." in capsys.readouterr().out
 
 
 def long_log(path: Path, rows: int) -> Path:

@@ -134,3 +134,65 @@ def test_ids_that_cannot_be_told_are_asked_for_with_the_line_to_type():
     with pytest.raises(DataError) as raised:
         require_ids(guess_mapping(frame, "events", {}), frame, "events", "--map")
     assert raised.value.text("en").endswith("Say it: --map user_id=COLUMN,item_id=video_id.")
+
+
+ACTS = ["impression", "play", "skip", "like"]
+
+
+@pytest.mark.parametrize(
+    "words", [ACTS, ["Exposure", "VIEW", "thumbs up", "add-to-playlist"], ["曝光", "播放", "跳过", "点赞"], ["click"],
+              ["play", "skip", "like", "share", "teleport"], ["play", "skip", None, ""]]
+)  # fmt: skip
+def test_a_column_of_words_for_events_is_the_event_whatever_its_name(words):
+    frame = pl.DataFrame({"uid": ["1"], "vid": ["2"]}).join(pl.DataFrame({"ev": words}), how="cross")
+    for values in (frame, frame.cast({"ev": pl.Categorical})):
+        match = guess_mapping(values, "events", {})["event"]
+        assert (match.theirs, match.how) == ("ev", "content")
+
+
+def test_a_column_of_events_leaves_the_ids_to_the_others():
+    frame = pl.DataFrame({"uid": ["1", "2"], "thing": ["a", "b"], "ev": ["play", "skip"]})
+    assert guess(frame) == {"user_id": "uid", "item_id": "thing", "event": "ev"}
+    nameless = frame.rename({"uid": "column_1", "thing": "column_2", "ev": "column_3"})
+    assert guess(nameless, header=False) == {"user_id": "column_1", "item_id": "column_2", "event": "column_3"}
+
+
+def test_a_column_named_like_an_event_goes_before_one_of_such_words():
+    frame = pl.DataFrame({"uid": ["1", "2"], "vid": ["3", "4"], "ev": ["play", "skip"], "action": ["like", "share"]})
+    assert guess(frame)["event"] == "action"
+
+
+def test_words_that_a_person_explained_count_and_numbers_do_not():
+    frame = pl.DataFrame({"uid": ["1", "2"], "vid": ["1", "2"], "ev": ["imp", "ply"], "stage": ["1", "2"]})
+    assert guess(frame, events={"imp": "impression", "ply": "play", "1": "click", "2": "like"})["event"] == "ev"
+    assert "event" not in guess(frame)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"ev": ["view", "addtocart", "transaction"]}, {"ev": "1 of its 3 words name events (view)"}),
+        ({"found in": ["search", "browse", "browse"]}, {"found in": "2 of its 2 words name events (search, browse)"}),
+        (
+            {"this": ["play", "skip", "like"], "next_one": ["skip", "like", "play"]},
+            {"this": "3 of its 3 words name events", "next_one": "3 of its 3 words name events"},
+        ),
+        ({"shelf": ["top", "middle", "bottom"]}, {}),
+    ],
+)
+def test_a_column_that_may_be_the_event_is_left_out_with_the_words_to_add(columns, said):
+    frame = pl.DataFrame({"uid": ["1", "2", "3"], "vid": ["4", "5", "6"], **columns})
+    found = guess_mapping(frame, "events", {})
+    assert "event" not in found
+    notes = [note.text("en") for note in doubts(found, frame, "events")]
+    assert len(notes) == len(said)
+    for note, (column, words) in zip(notes, said.items(), strict=True):
+        fix = f"'event={column}'" if " " in column else f"event={column}"
+        assert note.startswith(f"The column '{column}' is left out, though {words}")
+        assert note.endswith(f"If it says what happened, add --map {fix}.")
+
+
+def test_a_genre_that_is_also_an_event_is_no_reason_to_speak():
+    genres = ["drama", "comedy", "news", "crime", "review", "war", "horror", "western"]
+    frame = pl.DataFrame({"uid": ["1"] * 8, "vid": ["2"] * 8, "mood": genres})
+    assert doubts(guess_mapping(frame, "events", {}), frame, "events") == []
