@@ -66,8 +66,8 @@ def evaluate(
 ) -> int:
     """Judge files of recommendations under the protocol card, beside popularity: means, differences, verdicts.
 
-    Of two files the first is the old system and the second the new one; --fail-under and
-    --fail-under-low are then asked of the new one.
+    Of two files the first is the old system and the second the new one; --fail-under and --fail-under-low
+    are then asked of the new one.
     """
     from avrec_lib.cli import evaluate_words as words
     from avrec_lib.data.opening import open_dataset
@@ -200,8 +200,8 @@ def _as_json(
         "results": [{"users_are": kind} | row for kind, table in summaries.items() for row in table.to_dicts()],
         "differences": differences.to_dicts(),
         "requirements": [
-            {"name": one.requirement.name, "of": one.requirement.of, "least": one.requirement.least, "model": one.model, "value": one.value,
-             "low": one.low, "high": one.high, "n": one.n, "met": one.met}
+            {"name": one.requirement.name, "of": one.requirement.of, "least": one.requirement.least, "model": one.model,
+             "value": one.value, "low": one.low, "high": one.high, "n": one.n, "met": one.met}
             for one in outcomes
         ],
     }  # fmt: skip

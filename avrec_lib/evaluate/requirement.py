@@ -1,4 +1,4 @@
-"""What a system must reach: `ndcg@10=.1` as a bar for its mean, and where the interval lies to it."""
+"""What a system must reach: `ndcg@10=.1` as a bar for its mean, or for the lower end of the mean's interval."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
@@ -14,15 +15,21 @@ from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.evaluate.ranking import METRICS
 
 FORM = re.compile(r"\s*(?P<metric>[a-z_0-9]+?)\s*(@\s*(?P<k>\d+)\s*)?=(?P<least>.*)")
+Bound = Literal["mean", "low"]
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """The mean of `metric` at `k` must be `least` or more."""
+    """The mean of `metric` at `k` must be `least` or more; with `of="low"` so must the lower end of its interval.
+
+    A system whose true mean is at the bar reaches it by its mean every other time, by the lower end of a 95 % interval
+    one time in forty.
+    """
 
     metric: str
     k: int | None
     least: float
+    of: Bound = "mean"
 
     @property
     def name(self) -> str:
@@ -43,14 +50,17 @@ class Outcome:
 
     @property
     def met(self) -> bool:
-        """Whether the mean reaches the bar; a mean that is undefined does not."""
-        return self.value is not None and self.value >= self.requirement.least
+        """Whether the mean (the lower end of its interval) reaches the bar; what is undefined does not."""
+        held = self.value if self.requirement.of == "mean" else self.low
+        return held is not None and held >= self.requirement.least
 
     def note(self) -> Note:
         """What came, what was asked, and whether the interval agrees with the mean."""
         least = self.requirement.least
         if self.value is None:
             template = "{model}: {metric} has no value, so {least} is not reached."
+        elif self.requirement.of == "low":
+            template = self._of_low(self.value)
         elif self.low is None or self.high is None:
             template = "{model}: {metric} is {value} (n = {n}), {least} is asked: {met}. There is no interval."
         elif self.low < least <= self.high:
@@ -68,13 +78,31 @@ class Outcome:
         return Note(template, {"model": self.model, "metric": self.requirement.name, "least": f"{least:g}",
                                "n": f"{self.n:,}", "met": met.text(), **numbers})  # fmt: skip
 
+    def _of_low(self, value: float) -> str:
+        if self.low is None:
+            return (
+                "{model}: {metric} is {value} (n = {n}), and {least} is asked of the lower end of its interval: {met}, "
+                "for there is no interval."
+            )
+        if not self.met and value >= self.requirement.least:
+            return (
+                "{model}: {metric} is {value} [{low}, {high}] (n = {n}), and {least} is asked of the lower end of the "
+                "interval: {met}, though the mean reaches it. More queries would narrow the interval."
+            )
+        return (
+            "{model}: {metric} is {value} [{low}, {high}] (n = {n}), and {least} is asked of the lower end of the "
+            "interval: {met}."
+        )
 
-def read_requirements(texts: Sequence[str], metrics: Collection[str], cuts: Collection[int]) -> list[Requirement]:
+
+def read_requirements(
+    texts: Sequence[str], metrics: Collection[str], cuts: Collection[int], of: Bound = "mean"
+) -> list[Requirement]:
     """`METRIC@K=LEAST` as requirements; UsageError for another form, or what is not among the judged."""
-    return [_read(text, metrics, cuts) for text in texts]
+    return [_read(text, metrics, cuts, of) for text in texts]
 
 
-def _read(text: str, metrics: Collection[str], cuts: Collection[int]) -> Requirement:
+def _read(text: str, metrics: Collection[str], cuts: Collection[int], of: Bound) -> Requirement:
     found = FORM.fullmatch(text)
     try:
         least = float(found["least"]) if found else math.nan
@@ -90,7 +118,7 @@ def _read(text: str, metrics: Collection[str], cuts: Collection[int]) -> Require
         raise UsageError("{metric} is required but not judged.", hint="Add it: --metrics {metrics}.", metric=metric,
                          metrics=",".join([*metrics, metric]))  # fmt: skip
     if metric == "auc":
-        return Requirement(metric, None, least)
+        return Requirement(metric, None, least, of)
     if found["k"] is None and len(cuts) != 1:
         raise UsageError("{text} does not say at which k.", hint="Expected METRIC@K=LEAST, for example ndcg@10=0.1.",
                          text=repr(text))  # fmt: skip
@@ -98,7 +126,7 @@ def _read(text: str, metrics: Collection[str], cuts: Collection[int]) -> Require
     if k not in cuts:
         raise UsageError("{metric} at {k} is required but not judged.", hint="Add it: --k {cuts}.", metric=metric, k=k,
                          cuts=",".join(map(str, [*cuts, k])))  # fmt: skip
-    return Requirement(metric, k, least)
+    return Requirement(metric, k, least, of)
 
 
 def hold(requirement: Requirement, summary: pl.DataFrame, model: str) -> Outcome:

@@ -66,6 +66,28 @@ def test_the_mean_decides_and_the_interval_is_told(least: float, met: bool, said
     assert said in outcome.note().text("en")
 
 
+@pytest.mark.parametrize(
+    ("least", "met", "said"),
+    [
+        (0.1, True, "0.1 is asked of the lower end of the interval: met."),
+        (0.2, True, "0.2 is asked of the lower end of the interval: met."),
+        (0.25, False, "lower end of the interval: not met, though the mean reaches it."),
+        (0.35, False, "0.35 is asked of the lower end of the interval: not met."),
+    ],
+)
+def test_a_bar_for_the_lower_end_is_not_reached_by_the_mean_alone(least: float, met: bool, said: str) -> None:
+    summary = pl.DataFrame(
+        {"model": ["new"], "metric": ["ndcg"], "k": [10], "value": [0.3], "low": [0.2], "high": [0.4], "n": [1234]}
+    )
+    (bar,) = read_requirements([f"ndcg@10={least}"], ["ndcg"], [10], of="low")
+    outcome = hold(bar, summary, "new")
+    assert outcome.met is met
+    assert said in outcome.note().text("en")
+    unsure = hold(bar, summary.with_columns(low=None, high=None), "new")
+    assert not unsure.met
+    assert "not met, for there is no interval" in unsure.note().text("en")
+
+
 def test_what_is_undefined_is_not_met() -> None:
     empty = {"model": ["new"], "metric": ["auc"], "k": [None], "value": [None], "low": [None], "high": [None], "n": [0]}
     for model in ("new", "another"):
