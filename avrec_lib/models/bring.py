@@ -39,7 +39,7 @@ def bring_model(spec: str, **options: Any) -> Recommender:
         return make(**options)
     except AvrecError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _their_error(spec, error) from error
 
 
@@ -90,7 +90,7 @@ def _from_file(path: Path, spec: str) -> ModuleType:
         description.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception | SystemExit):
             raise
         raise _their_error(spec, error) from error
     return module
@@ -110,7 +110,7 @@ def _from_package(name: str, spec: str) -> ModuleType:
                 hint="Install it into this environment, or name a file: path/to/file.py:Class.", name=repr(error.name),
             ) from None  # fmt: skip
         raise _their_error(spec, error) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _their_error(spec, error) from error
 
 
@@ -120,5 +120,5 @@ def _look_in(folder: str) -> None:
         sys.path.append(folder)
 
 
-def _their_error(spec: str, error: Exception) -> UsageError:
+def _their_error(spec: str, error: Exception | SystemExit) -> UsageError:
     return UsageError("{spec} cannot be brought. {reason}", spec=spec, reason=said_by(error).text())

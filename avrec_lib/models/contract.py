@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from avrec_lib.data.note import Note
-from avrec_lib.errors import UsageError
+from avrec_lib.errors import AvrecError, UsageError
 from avrec_lib.models import promises
 from avrec_lib.models.blame import said_by
 from avrec_lib.models.promises import Make, Subject, Unkept
@@ -42,8 +42,10 @@ def check_contract(make: Make) -> list[Broken]:
     """The promises that the models of `make` do not keep, required ones first; empty when all is well.
 
     `make` is called several times and must give an unfitted model each time. What a model raises is reported with
-    the line of its own code. A model that cannot be made or fitted is asked nothing else.
+    the line of its own code. A model that cannot be made or fitted is asked nothing else. An AvrecError of `make`, such
+    as that there is no such file, is no promise broken and is raised.
     """
+    _let_us_speak(make)
     subject = Subject(make)
     broken: list[Broken] = []
     for promise in PROMISES:
@@ -68,12 +70,21 @@ def require_contract(make: Make) -> list[Broken]:
     return broken
 
 
+def _let_us_speak(make: Make) -> None:
+    try:
+        make()
+    except AvrecError:
+        raise
+    except (Exception, SystemExit):  # noqa: BLE001, the first promise reports it
+        return
+
+
 def _reason(promise: Promise, subject: Subject) -> Note | None:
     try:
         promise.kept(subject)
     except Unkept as unkept:
         return Note(unkept.message, unkept.values)
-    except Exception as error:  # noqa: BLE001, a stranger's code may raise anything, and it is reported
+    except (Exception, SystemExit) as error:  # noqa: BLE001, a stranger's code may raise anything, and it is reported
         return said_by(error)
     return None
 

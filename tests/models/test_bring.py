@@ -125,3 +125,40 @@ def test_an_error_in_their_module_is_given_with_its_line(elsewhere: Path, code: 
 def test_an_error_in_their_package_is_given_with_its_line(elsewhere: Path) -> None:
     (elsewhere / "shop_broken.py").write_text("import not_installed_anywhere")
     assert f"No module named 'not_installed_anywhere' in {elsewhere / 'shop_broken.py'}:1" in why("shop_broken:Mine")
+
+
+@pytest.mark.parametrize(
+    ("spec", "code"),
+    [
+        ("mina.py:Mine", ""),
+        ("mine.py:Mine", "class Other: pass"),
+        ("mine.py:Mine", "def f(:"),
+        ("mine.py:Mine", "import not_installed_anywhere"),
+        ("mine.py:Mine", "class Mine:\n    def __init__(self, factors): pass"),
+        ("mine.py:Mine", "class Mine:\n    def __init__(self): raise RuntimeError('no GPU here')"),
+        ("mine.py:Mine", "class Mine:\n    def __init__(self): raise SystemExit(0)"),
+    ],
+)
+def test_a_model_that_cannot_be_brought_breaks_no_promise(elsewhere: Path, spec: str, code: str) -> None:
+    (elsewhere / "mine.py").write_text(code)
+    with pytest.raises(UsageError) as caught:
+        require_contract(lambda: bring_model(spec))
+    assert caught.value.text("en") == why(spec)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import sys\nsys.exit()", "It raised SystemExit in {file}:2."),
+        ("import sys\nclass Mine:\n    def __init__(self): sys.exit(3)", "It raised SystemExit: 3 in {file}:3."),
+    ],
+)
+def test_a_model_that_leaves_while_it_is_made_is_given_with_its_line(elsewhere: Path, code: str, said: str) -> None:
+    (elsewhere / "mine.py").write_text(code)
+    assert said.format(file=elsewhere / "mine.py") in why("mine.py:Mine")
+
+
+def test_a_key_press_while_a_model_is_read_stops_us(elsewhere: Path) -> None:
+    (elsewhere / "mine.py").write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        bring_model("mine.py:Mine")

@@ -53,6 +53,8 @@ def test_a_strangers_class_in_plain_polars_passes_and_what_it_lacks_is_mentioned
         (strangers.CannotRecommend, "has a name, fit and recommend", "CannotRecommend has no recommend"),
         (strangers.FitsNothing, "returns the model itself", "fit returned NoneType"),
         (strangers.NeedsRatings, "fit learns", "It raised IndexError"),
+        (strangers.LeavesWhileItLearns, "fit learns", "It raised SystemExit: 0 in"),
+        (strangers.LeavesWhenAsked, "schema.Ranked", "It raised SystemExit: done in"),
     ],
 )
 def test_a_broken_promise_is_named_with_what_came_instead(make, promise: str, said: str) -> None:
