@@ -46,10 +46,13 @@ def known_dataset(name: str | Path) -> str:
         raise UsageError("There is no data set folder {folder}.", folder=text)
     try:
         entry = find_entry(text)
-    except UsageError:
-        if not nearest(text, here):
+    except UsageError as unknown:
+        if nearest(text, here):
+            raise unknown_name("data set", text, [*here, *entries()]) from None
+        if unknown.values["guess"]:
             raise
-        raise unknown_name("data set", text, [*here, *entries()]) from None
+        known = ", ".join(dict.fromkeys([*here, *entries()]))  # one's own first
+        raise UsageError(unknown.message, hint=unknown.hint, **unknown.values | {"known": known}) from None
     if entry.name not in here and entry.download_mb > FETCHED_UNASKED_MB:
         raise UsageError(
             "{name} is not here yet, and its download has {mb:.0f} MB.",

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from avrec_lib.data import Dataset, open_dataset
+from avrec_lib.data.catalogue import entries
 from avrec_lib.data.opening import known_dataset
 from avrec_lib.data.write import write_dataset
 from avrec_lib.errors import UsageError
@@ -45,6 +46,16 @@ def test_an_unknown_name_is_answered_with_the_nearest_of_all_that_there_is(home)
         open_dataset("radio-log")
     with pytest.raises(UsageError, match=r"Did you mean movielens-1m\?"):
         open_dataset("movielens-1")
+
+
+def test_a_name_like_no_other_is_answered_with_what_there_is_ones_own_first(home):
+    for name in ("zebra-logs", "movielens-1m"):
+        write(name)
+    with pytest.raises(UsageError) as caught:
+        open_dataset("nosuch")
+    known = str(caught.value).removeprefix("There is no data set named 'nosuch'. Known: ").removesuffix(".").split(", ")
+    assert known[:2] == ["movielens-1m", "zebra-logs"]
+    assert sorted(known) == sorted({*entries(), "zebra-logs"})
 
 
 def test_a_path_that_is_not_there_is_said_as_a_path(home):
