@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from avrec_lib.errors import DataError
 from avrec_lib.evaluate.compare import FEWEST_USERS, summarise
 from avrec_lib.evaluate.groups import Groups, item_groups, query_groups
 from avrec_lib.evaluate.ranking import ranking_values
+from avrec_lib.evaluate.significance import adjusted
 
-__all__ = ["Groups", "item_groups", "item_values", "largest_gaps", "query_groups", "slice_table"]
+__all__ = ["Groups", "item_groups", "item_values", "query_groups", "slice_table"]
 
 METRIC = ["model", "metric", "k"]
-MEASURED = ["value", "low", "high", "n", "users"]
-COLUMNS = [*METRIC, "slice", "group", *MEASURED, "overall", "gap", "ratio", "small"]
+COLUMNS = [*METRIC, "slice", "group", "value", "low", "high", "n", "users", "overall", "gap", "ratio", "small",
+           "p_value", "p_adjusted"]  # fmt: skip
+WIDTH = 2 * 1.96
+"""Of a 95 % interval, in standard errors."""
 
 
 def slice_table(
@@ -29,17 +33,21 @@ def slice_table(
     once: both tables need their `window`.
     Columns model, metric, k, slice, group, value (the mean), low, high (95 % bootstrap over the group's users), n
     (queries with a value), users, overall, gap (value − overall), ratio (value / overall, null where that is 0),
-    small (fewer than `fewest` users: read no verdict from it). Raises DataError when no value is in any group.
+    small (fewer than `fewest` users, or than `summarise` says it takes: read no verdict from it), p_value, p_adjusted
+    (Holm's correction over all groups and models of a metric and k; both null where small). p is of Student's t for
+    gap / standard error, where the error is the larger of two: the group's own, and that of as many users drawn from
+    all. It is conservative, because the group is inside the whole. Raises DataError when no value is in any group.
     """
     _need(groups, "groups", "slice", "group")
-    overall = summarise(values, resamples=1, seed=seed).select(*METRIC, overall="value")
+    whole = summarise(values, resamples=resamples, seed=seed)
+    overall = whole.select(*METRIC, overall="value", deviation=_error() * pl.col("users").sqrt())
     sliced = groups if "value" in groups.columns else _grouped(values, groups)
     if values.height and groups.height and sliced.is_empty():
         raise DataError("No value belongs to any of the groups: they are of other queries.")
     rows_of = sliced.partition_by("slice", "group", as_dict=True)
     parts = [
-        summarise(rows_of[pair], resamples=resamples, seed=seed).select(
-            *METRIC, pl.lit(pair[0]).alias("slice"), pl.lit(pair[1]).alias("group"), *MEASURED
+        summarise(rows_of[pair], resamples=resamples, seed=seed).with_columns(
+            slice=pl.lit(pair[0]), group=pl.lit(pair[1])
         )
         for pair in _in_order(groups)
         if pair in rows_of
@@ -49,11 +57,34 @@ def slice_table(
     table = pl.concat(parts).join(overall, on=METRIC, how="left", nulls_equal=True, maintain_order="left")
     order = values.select(METRIC).unique(maintain_order=True).with_row_index("place")
     gap, ratio = pl.col("value") - pl.col("overall"), pl.col("value") / pl.col("overall")
-    return (
+    is_small = pl.col("users") < pl.max_horizontal(pl.lit(fewest), pl.col("^fewest$"))
+    table = (
         table.join(order, on=METRIC, how="left", nulls_equal=True, maintain_order="left")
         .sort("place", maintain_order=True)
-        .with_columns(gap=gap, ratio=pl.when(pl.col("overall") != 0).then(ratio), small=pl.col("users") < fewest)
-        .select(COLUMNS)
+        .with_columns(gap=gap, ratio=pl.when(pl.col("overall") != 0).then(ratio), small=is_small)
+    )
+    return _with_p_values(table).select(COLUMNS)
+
+
+def _error() -> pl.Expr:
+    return ((pl.col("high") - pl.col("low")) / WIDTH).fill_null(0.0)
+
+
+def _with_p_values(table: pl.DataFrame) -> pl.DataFrame:
+    from scipy.stats import t
+
+    users = pl.col("users")
+    error = pl.max_horizontal(_error(), pl.col("deviation") / users.sqrt())
+    judged = table.select("gap", ~pl.col("small"), error=error, users=users).cast(pl.Float64).fill_null(np.nan)
+    gap, kept, errors, number = judged.to_numpy().T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p_values = 2 * t.sf(np.abs(gap) / errors, number - 1)
+    p_values[(kept == 0) | (gap == 0) & (errors == 0)] = np.nan
+    corrected = np.full(len(p_values), np.nan)
+    for places in table.select("metric", "k").with_row_index().group_by("metric", "k").agg("index")["index"]:
+        corrected[places.to_numpy()] = adjusted(p_values[places.to_numpy()])
+    return table.with_columns(
+        p_value=pl.Series(p_values).fill_nan(None), p_adjusted=pl.Series(corrected).fill_nan(None)
     )
 
 
@@ -85,22 +116,6 @@ def item_values(
     return pl.concat(parts)
 
 
-def largest_gaps(table: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `slice_table` furthest from the overall value, one a model, metric, k and slice, furthest first.
-
-    Small groups are passed over. `apart` says that the group's interval (where all values are the same: the value)
-    does not hold the overall value; of many groups one in twenty is apart by chance.
-    """
-    _need(table, "slices", *COLUMNS)
-    held = pl.col("overall").is_between(pl.coalesce("low", "value"), pl.coalesce("high", "value"))
-    return (
-        table.filter(~pl.col("small"), pl.col("gap").is_not_null())
-        .sort(pl.col("gap").abs(), descending=True, maintain_order=True)
-        .unique([*METRIC, "slice"], keep="first", maintain_order=True)
-        .with_columns(apart=~held)
-    )
-
-
 def _grouped(values: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
     """`values` once for each group of its query."""
     _need(groups, "groups", "query_id")
@@ -125,4 +140,4 @@ def _need(table: pl.DataFrame, name: str, *columns: str) -> None:
 def _empty() -> pl.DataFrame:
     text, number = pl.String, pl.Float64
     types = [text, text, pl.Int32, text, text, number, number, number, pl.Int64, pl.Int64, number, number, number]
-    return pl.DataFrame(schema=dict(zip(COLUMNS, [*types, pl.Boolean], strict=True)))
+    return pl.DataFrame(schema=dict(zip(COLUMNS, [*types, pl.Boolean, number, number], strict=True)))

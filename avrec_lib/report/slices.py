@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 NEEDED = ("model", "slice", "group", "value", "low", "high", "users", "overall", "small")
+FOUND = 0.05
+"""Below this corrected p a group stands apart from the whole."""
 
 
 def slice_chart(table: pl.DataFrame, *, x_label: str, digits: int = 3) -> go.Figure:
@@ -39,12 +41,13 @@ def show_slices(
     table: pl.DataFrame, metric: str, k: int | None = None, *, title: str = "", of_items: bool = False,
     left_out: pl.DataFrame | None = None, digits: int = 3,
 ) -> None:  # fmt: skip
-    """Display `metric` at `k` of `slice_table` by group and model, the largest gap in words, the numbers in a fold.
+    """Display `metric` at `k` of `slice_table` by group and model, the largest gap beyond chance in words (after the
+    correction of `slice_table`), the numbers in a fold.
 
     `title` names the metric on the axis (default: `ndcg@10`); `of_items` says that the groups are of items, so that
     only their items counted as answers. `left_out` (slice, reason) is said below.
     """
-    check_columns(table, "metric", "k", *NEEDED)
+    check_columns(table, "metric", "k", *NEEDED, "p_adjusted")
     rows = table.filter(pl.col("metric") == metric, pl.col("k").eq_missing(k))
     if rows.is_empty() and table.height:
         known = table.select(_named(pl.col("metric"), pl.col("k")).unique()).to_series().to_list()
@@ -61,6 +64,7 @@ def show_slices(
         takeaway, values = _furthest(rows, digits)
         numbers = rows.select(
             "slice", "group", "model", "value", "low", "high", "users", "overall", "gap", "ratio",
+            pl.col("p_adjusted").alias("corrected p"),
             note=pl.when("small").then(pl.lit("few users")),
         )  # fmt: skip
         show(
@@ -72,16 +76,23 @@ def show_slices(
 
 
 def _furthest(rows: pl.DataFrame, digits: int) -> tuple[str, dict[str, object]]:
-    """The sentence about the largest gap of a group that is not small and whose interval leaves the overall value."""
-    held = pl.col("overall").is_between(pl.coalesce("low", "value"), pl.coalesce("high", "value"))
-    gaps = rows.filter(~pl.col("small"), ~held).sort((pl.col("value") - pl.col("overall")).abs(), descending=True)
+    """The sentence about the largest of the gaps that are beyond chance when all groups and models are asked."""
+    told = rows.filter(pl.col("p_adjusted").is_not_null())
+    groups = told.select(pl.struct("slice", "group").n_unique()).item()
+    if not groups:
+        return "No group has enough users to be told apart from the whole.", {}
+    gap = pl.col("value") - pl.col("overall")
+    gaps = told.filter(pl.col("p_adjusted") < FOUND).sort(gap.abs(), descending=True)
     if gaps.is_empty():
-        return "No group with enough users stands apart from the whole: every interval holds the overall value.", {}
+        return "No group stands apart from the whole beyond chance, of {groups:,} with enough users.", {
+            "groups": groups
+        }
     first = gaps.row(0, named=True)
     return (
-        "Furthest from the whole: **{model}** has {value} where {slice} is “{group}” (n = {users:,} users), against "
-        "{overall} overall.",
+        "Furthest from the whole, and beyond chance among {groups:,} groups: **{model}** has {value} where {slice} is "
+        "“{group}” (n = {users:,} users), against {overall} overall.",
         {
+            "groups": groups,
             "model": first["model"], "slice": Term(first["slice"]), "group": Term(first["group"]),
             "users": first["users"], "overall": with_interval(first["overall"], None, None, digits),
             "value": with_interval(first["value"], first["low"], first["high"], digits),

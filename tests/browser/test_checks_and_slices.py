@@ -21,12 +21,13 @@ pytestmark = pytest.mark.browser
 GROUPS = [("gender", "F", 200, False), ("gender", "M", 300, False), ("known or new user", "new", 3, True)]
 SLICES = pl.DataFrame(
     [
-        (model, "ndcg", 10, name, group, value, value - 0.02, value + 0.02, users, 0.2, value - 0.2, value / 0.2, small)
+        (model, "ndcg", 10, name, group, value, value - 0.02, value + 0.02, users, 0.2, value - 0.2, value / 0.2, small,
+         None if small else 0.5)
         for model, value in (("popularity", 0.15), ("EASE", 0.25), ("iALS", 0.22))
         for name, group, users, small in GROUPS
     ],
     schema=["model", "metric", "k", "slice", "group", "value", "low", "high", "users", "overall", "gap", "ratio",
-            "small"], orient="row",
+            "small", "p_adjusted"], orient="row",
 )  # fmt: skip
 
 

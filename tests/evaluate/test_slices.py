@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from avrec_lib.errors import DataError, UsageError
+from avrec_lib.evaluate.compare import summarise
 from avrec_lib.evaluate.ranking import ranking_values
-from avrec_lib.evaluate.slices import item_groups, item_values, largest_gaps, query_groups, slice_table
+from avrec_lib.evaluate.slices import item_groups, item_values, query_groups, slice_table
 
 CUT = datetime(2024, 1, 31, tzinfo=UTC)
 COLUMNS = ["model", "metric", "k", "slice", "group", "value", "low", "high", "n", "users", "overall", "gap", "ratio",
-           "small"]  # fmt: skip
+           "small", "p_value", "p_adjusted"]  # fmt: skip
 
 
 def train(*pairs: tuple[str, str], **columns: list) -> pl.DataFrame:
@@ -164,8 +167,7 @@ def test_a_group_of_thirty_users_is_not_small():
     )
     table = slice_table(values(**asked), groups)
     assert dict(table.select("group", "small").iter_rows()) == {"many": False, "few": True}
-    assert largest_gaps(table)["group"].to_list() == ["many"]
-    assert largest_gaps(table)["apart"].to_list() == [True]
+    assert dict(table.select("group", pl.col("p_value").is_null()).iter_rows()) == {"many": False, "few": True}
 
 
 def test_windows_keep_their_own_groups():
@@ -187,11 +189,57 @@ def test_a_band_that_only_a_later_window_has_stands_at_its_place():
     assert slice_table(both, groups)["group"].to_list() == ["0", "1–4", "5–19"]
 
 
-def test_a_group_whose_values_are_all_the_same_has_no_interval_and_is_apart():
-    asked = {f"u{place}": 0.0 if place < 30 else 1.0 for place in range(60)}
-    groups = pl.DataFrame({"query_id": list(asked), "slice": ["s"] * 60, "group": ["none"] * 30 + ["all"] * 30})
-    found = largest_gaps(slice_table(values(**asked), groups))
-    assert found.select("group", "low", "apart").rows() == [("none", None, True)]
+def test_a_group_whose_values_are_all_the_same_is_held_against_as_many_users_of_the_whole():
+    asked = {f"u{place}": 0.0 if place < 50 else 1.0 for place in range(100)}
+    groups = pl.DataFrame({"query_id": list(asked), "slice": ["s"] * 100, "group": ["none"] * 50 + ["all"] * 50})
+    table = slice_table(values(**asked), groups, fewest=50)
+    assert table["low"].to_list() == [None, None]
+    # All users deviate by 0.5, so 50 of them err by 0.5 / √50 = 0.0707; a gap of 0.5 is 7.07 errors.
+    expected = 2 * stats.t.sf(0.5 / (0.5 / 50**0.5), 49)
+    for p_value, p_adjusted in table.select("p_value", "p_adjusted").iter_rows():
+        assert math.log10(p_value) == pytest.approx(math.log10(expected), abs=0.5)  # the error is a bootstrap's
+        assert p_adjusted == pytest.approx(2 * table["p_value"].min(), rel=0.2)
+
+
+def test_p_is_corrected_over_all_groups_and_models_of_a_metric():
+    rng = np.random.default_rng(5)
+    parts, users = [], [f"u{place}" for place in range(200)]
+    for model, metric in (("EASE", "ndcg"), ("iALS", "ndcg"), ("EASE", "recall")):
+        drawn = values(**dict(zip(users, rng.random(200), strict=True)))
+        parts.append(drawn.with_columns(model=pl.lit(model), metric=pl.lit(metric)))
+    names = [f"g{place % 4}" for place in range(200)]
+    groups = pl.DataFrame({"query_id": users, "slice": ["s"] * 200, "group": names})
+    table = slice_table(pl.concat(parts), groups, resamples=500)
+    for metric, family in (("ndcg", 8), ("recall", 4)):
+        of_metric = table.filter(metric=metric)
+        first = of_metric.sort("p_value").row(0, named=True)
+        assert of_metric.height == family
+        assert first["p_adjusted"] == pytest.approx(min(1, family * first["p_value"]))
+
+
+def test_a_group_that_is_served_worse_is_found_among_thirty():
+    rng = np.random.default_rng(2)
+    users = [f"u{place}" for place in range(1200)]
+    drawn = rng.beta(0.6, 2.0, 1200) * np.where(np.arange(1200) % 30 == 7, 0.2, 1.0)
+    names = [f"g{place % 30}" for place in range(1200)]
+    groups = pl.DataFrame({"query_id": users, "slice": ["s"] * 1200, "group": names})
+    table = slice_table(values(**dict(zip(users, drawn, strict=True))), groups, resamples=500)
+    assert table.filter(pl.col("p_adjusted") < 0.05)["group"].to_list() == ["g7"]
+
+
+def test_where_all_users_have_the_same_value_nothing_can_be_told_apart():
+    asked = {f"u{place}": 0.25 for place in range(60)}
+    groups = pl.DataFrame({"query_id": list(asked), "slice": ["s"] * 60, "group": ["x", "y"] * 30})
+    assert slice_table(values(**asked), groups)["p_adjusted"].to_list() == [None, None]
+
+
+def test_a_group_of_skewed_values_is_small_until_it_has_as_many_users_as_they_take():
+    asked = {f"u{place}": 1.0 if place % 40 == 0 else 0.0 for place in range(200)}
+    groups = pl.DataFrame({"query_id": list(asked), "slice": ["s"] * 200, "group": ["x"] * 120 + ["y"] * 80})
+    table = slice_table(values(**asked), groups)
+    fewest = summarise(values(**asked).head(120))["fewest"].item()
+    assert fewest > 120  # one hit in forty users
+    assert table.select("small", "p_value").unique().rows() == [(True, None)]
 
 
 def test_a_misspelt_column_of_users_names_the_nearest():
@@ -219,7 +267,6 @@ def test_nothing_has_no_slices():
     nobody = values()
     groups = pl.DataFrame(schema={"query_id": pl.String, "slice": pl.String, "group": pl.String})
     assert slice_table(nobody, groups).columns == COLUMNS
-    assert largest_gaps(slice_table(nobody, groups)).is_empty()
 
 
 ITEMS = "abcdef"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 from cells import code
@@ -11,6 +12,7 @@ from cells import code
 from avrec_lib import report
 from avrec_lib.data.facts import Fact
 from avrec_lib.errors import UsageError
+from avrec_lib.evaluate.slices import slice_table
 from avrec_lib.report.display import BANNER_MIME, HEADLINE_CLASS, PLOTLY_MIME
 from avrec_lib.report.export import export_report
 from avrec_lib.report.run_record import RunRecord
@@ -24,14 +26,27 @@ FINE = Fact("near_duplicates", 0, 0.0, "info", "{share} are near.")
 
 SLICES = pl.DataFrame(
     [
-        ("popularity", "ndcg", 10, "gender", "F", 0.10, 0.08, 0.12, 200, 0.20, False),
-        ("popularity", "ndcg", 10, "gender", "M", 0.25, 0.22, 0.28, 300, 0.20, False),
-        ("popularity", "ndcg", 10, "known or new user", "new", 0.90, None, None, 2, 0.20, True),
-        ("EASE", "ndcg", 10, "gender", "F", 0.30, 0.25, 0.35, 200, 0.31, False),
-        ("EASE", "ndcg", 10, "gender", "M", 0.32, 0.28, 0.36, 300, 0.31, False),
-        ("EASE", "ndcg", 10, "known or new user", "new", 0.00, None, None, 2, 0.31, True),
+        ("popularity", "ndcg", 10, "gender", "F", 0.10, 0.08, 0.12, 200, 0.20, False, 0.001),
+        ("popularity", "ndcg", 10, "gender", "M", 0.25, 0.22, 0.28, 300, 0.20, False, 0.01),
+        ("popularity", "ndcg", 10, "known or new user", "new", 0.90, None, None, 2, 0.20, True, None),
+        ("EASE", "ndcg", 10, "gender", "F", 0.30, 0.25, 0.35, 200, 0.31, False, 1.0),
+        ("EASE", "ndcg", 10, "gender", "M", 0.52, 0.32, 0.72, 300, 0.31, False, 0.06),
+        ("EASE", "ndcg", 10, "known or new user", "new", 0.00, None, None, 2, 0.31, True, None),
     ],
-    schema=["model", "metric", "k", "slice", "group", "value", "low", "high", "users", "overall", "small"],
+    schema=[
+        "model",
+        "metric",
+        "k",
+        "slice",
+        "group",
+        "value",
+        "low",
+        "high",
+        "users",
+        "overall",
+        "small",
+        "p_adjusted",
+    ],
     orient="row",
 ).with_columns(gap=pl.col("value") - pl.col("overall"), ratio=pl.col("value") / pl.col("overall"))
 
@@ -177,16 +192,45 @@ def test_the_largest_gap_that_is_no_chance_is_said_and_small_groups_are_passed_o
     figure, words = displayed
     assert PLOTLY_MIME in figure
     assert (
-        "Furthest from the whole: popularity has 0.100 [0.080, 0.120] where gender is “F” (n = 200 users), against "
-        "0.200 overall." in words["text/plain"]
+        "Furthest from the whole, and beyond chance among 2 groups: popularity has 0.100 [0.080, 0.120] where gender "
+        "is “F” (n = 200 users), against 0.200 overall." in words["text/plain"]
     )
     assert "在性别为“F”的组" in words["text/html"]
     assert "few users" in words["text/html"]
 
 
-def test_when_every_interval_holds_the_whole_it_says_so(home, displayed):
+def test_when_no_gap_is_beyond_chance_it_says_so_though_an_interval_leaves_the_whole(home, displayed):
     report.show_slices(SLICES.filter(pl.col("model") == "EASE"), "ndcg", 10)
-    assert "No group with enough users stands apart" in displayed[1]["text/plain"]
+    words = displayed[1]["text/plain"]
+    assert "No group stands apart from the whole beyond chance, of 2 with enough users." in words
+
+
+def test_when_all_groups_are_small_it_says_so(home, displayed):
+    report.show_slices(SLICES.filter("small"), "ndcg", 10)
+    assert "No group has enough users to be told apart from the whole." in displayed[1]["text/plain"]
+
+
+def test_a_report_without_any_difference_between_groups_names_one_in_at_most_a_twentieth_of_cases(home, displayed):
+    rng = np.random.default_rng(11)
+    users, reports, named, by_interval = [f"u{place}" for place in range(600)], 40, 0, 0
+    for _ in range(reports):
+        groups = pl.concat(
+            pl.DataFrame({"query_id": users, "slice": [f"s{part}"] * 600, "group": [f"g{n % 6}" for n in
+                          rng.permutation(600)]}) for part in range(5)
+        )  # fmt: skip
+        of_user = rng.beta(0.6, 2.0, 600)  # a hard user is hard for all models
+        values = pl.concat(
+            pl.DataFrame({"model": model, "seed": 0, "window": 0, "query_id": users, "user_id": users,
+                          "metric": "ndcg", "k": 10, "value": np.clip(of_user + rng.normal(0, 0.1, 600), 0, 1)})
+            for model in ("popularity", "EASE", "iALS")
+        )  # fmt: skip
+        table = slice_table(values, groups, resamples=200)
+        by_interval += table.filter(~pl.col("overall").is_between("low", "high")).height > 0
+        displayed.clear()
+        report.show_slices(table, "ndcg", 10)
+        named += "Furthest from the whole" in displayed[1]["text/plain"]
+    assert by_interval > reports / 2  # what an interval leaves is no finding
+    assert named <= reports / 20
 
 
 def test_what_could_not_be_sliced_is_said_below(home, displayed):
