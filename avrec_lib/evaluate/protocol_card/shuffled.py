@@ -9,10 +9,13 @@ sessions, and meet items in common sequences. Measured in permutations' standard
 the logs of 30 to 300 users drawn from them (120 as they are, 240 shuffled) none was misjudged; those of under 100 users
 often have too few repeated neighbours to be judged by them.
 
-A false alarm needs users who come at a constant rate from the first day of the log to the last, without sessions, or
-whose order has nothing in common with other users'. A simulator may write such logs; their times then indeed tell
-nothing. So that a large shuffled log with a small rest of order (a few rows added later) is still found, what lies
-within a `SLACK` of chance counts as chance as well; and a log is judged only when a real effect would have shown.
+A false alarm of the pauses needs users who come at a constant rate from the first day of the log to the last, without
+sessions. A simulator may write such logs; their times then indeed tell nothing. An order like chance proves less: users
+with tastes and sessions need have no sequence in common. Nor can the pauses tell: times dealt anew among the rows of
+each user leave every user the same times, so the pauses stay real. Such a log and an honest one without sequences look
+the same here, and both are amber. So that a large shuffled log with a small rest of order (a few rows added later) is
+still found, what lies within a `SLACK` of chance counts as chance as well; and a log is judged only when a real effect
+would have shown.
 """
 
 from __future__ import annotations
@@ -38,13 +41,18 @@ SAMPLED_EVENTS = 200_000
 TOO_FEW = "{users} users with {pauses} pauses between their events are too few to tell whether the times were shuffled."
 CHANCE_ORDER_ASKED = (
     "The times look shuffled within users: the same item follows the same item no more often than with each user's "
-    "items in random order ({factor} times). This split tests what came last of each user, which is then anything. "
-    "Bring the log with its own times, or drop them and use split=random."
+    "items in random order ({factor} times), and their pauses do not speak for the times. This split tests what came "
+    "last of each user, which is then anything. Bring the log with its own times, or drop them and use split=random."
 )
 CHANCE_ORDER = (
     "The times look shuffled within users: the same item follows the same item no more often than with each user's "
-    "items in random order ({factor} times). This split does not ask what came last, but a model of sequences learns "
-    "nothing here."
+    "items in random order ({factor} times), and their pauses do not speak for the times. This split does not ask what "
+    "came last, but a model of sequences learns nothing here."
+)
+NO_SEQUENCE = (
+    "The order within users carries no common sequence: the same item follows the same item no more often than with "
+    "each user's items in random order ({factor} times). Leave-last-out is then leave-one-out at random, and a model "
+    "of sequences learns nothing here. The pauses of users are real; times shuffled within users would look the same."
 )
 NO_TIMES = "This log has no times, so nothing can have been shuffled, and nothing can be learned from order."
 
@@ -154,9 +162,10 @@ def shuffled_times(choices: pl.LazyFrame, needs_order: bool, seed: int = 0) -> l
     """Two facts on `choices` (user_id, item_id, timestamp): whether the pauses of users, and the order of their items,
     are those of chance.
 
-    Pauses like chance are red: no split by time means anything. An order like chance is red where the split asks what
-    came last of a user (`needs_order`), else amber. With fewer than 30 users or 500 pauses, or too few repeated
-    neighbours to see half as many again, the fact says so and is green.
+    Pauses like chance are red: no split by time means anything. An order like chance is amber; it is red where the
+    split asks what came last of a user (`needs_order`) and the pauses are like chance too, or cannot be told. With
+    fewer than 30 users or 500 pauses, or too few repeated neighbours to see half as many again, the fact says so and
+    is green.
     """
     line = Timeline.of(choices, seed)
     if not len(line.user):
@@ -169,7 +178,9 @@ def shuffled_times(choices: pl.LazyFrame, needs_order: bool, seed: int = 0) -> l
     if users < FEWEST_USERS or pauses < FEWEST_PAUSES:
         words = {"users": f"{users:,}", "pauses": f"{pauses:,}", "reading": "–"}
         return [Fact(name, 0, None, "info", TOO_FEW, words) for name in ("pauses_of_users", "order_within_users")]
-    return [_pauses_fact(pauses_against_chance(line, seed)), _order_fact(line, needs_order, seed)]
+    between = pauses_against_chance(line, seed)
+    are_real = between.would_show(math.log(EFFECT)) and not between.within(math.log(SLACK))
+    return [_pauses_fact(between), _order_fact(line, needs_order, are_real, seed)]
 
 
 def _pauses_fact(found: AgainstChance) -> Fact:
@@ -196,7 +207,7 @@ def _pauses_fact(found: AgainstChance) -> Fact:
     )  # fmt: skip
 
 
-def _order_fact(line: Timeline, needs_order: bool, seed: int) -> Fact:
+def _order_fact(line: Timeline, needs_order: bool, pauses_are_real: bool, seed: int) -> Fact:
     found = neighbours_against_chance(line, seed)
     if not found.would_show((EFFECT - 1) * found.expected):
         return Fact("order_within_users", 0, None, "info",
@@ -205,6 +216,8 @@ def _order_fact(line: Timeline, needs_order: bool, seed: int) -> Fact:
     ratio = found.observed / found.expected
     words = _factor(ratio)
     if found.within((NEIGHBOUR_SLACK - 1) * found.expected):
+        if pauses_are_real:
+            return Fact("order_within_users", 0, None, "amber", NO_SEQUENCE, words)
         level: Level = "red" if needs_order else "amber"
         return Fact("order_within_users", 0, None, level, CHANCE_ORDER_ASKED if needs_order else CHANCE_ORDER, words)
     return Fact(
