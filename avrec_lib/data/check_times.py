@@ -51,7 +51,7 @@ def _strange_times(timed: pl.LazyFrame, total: int) -> list[Fact]:
     shares = [share_of(count, total) for count in (late, early, midnight)]
     return [
         Fact(
-            "times_in_the_future", late, shares[0], level_of(shares[0], 1e-12, 1e-12),
+            "times_in_the_future", late, shares[0], level_of(shares[0], 1e-12, 0.001),
             "Events in the future: {value}. A clock or a unit is wrong, and a split by time ends there.",
         ),
         Fact(

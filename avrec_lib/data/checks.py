@@ -11,6 +11,14 @@ from avrec_lib.data.faults import RATED_ENOUGH, ROW, SAME_PRESS, raters, repeate
 __all__ = ["LEVELS", "Fact", "check_events"]
 
 KNOWN_TIME = pl.col("timestamp").is_not_null()
+WRITTEN_TWICE = (
+    "{share} of the events repeat another in every column: the log was probably written twice in places, and what is "
+    "in training may be in the test."
+)
+TWICE_OR_AGAIN = (
+    "{share} of the events repeat another in every column, and without times nobody can tell whether they were written "
+    "twice or done again: what is in training may be in the test."
+)
 
 
 def check_events(events: pl.LazyFrame, items: pl.LazyFrame | None = None) -> list[Fact]:
@@ -22,7 +30,7 @@ def check_events(events: pl.LazyFrame, items: pl.LazyFrame | None = None) -> lis
     facts = [_without_time(total["len"], total["timed"])]
     if total["timed"]:
         facts += check_times(events.filter(KNOWN_TIME), total["timed"])
-    facts += _duplicates(events, total["len"])
+    facts += _duplicates(events, total["len"], total["timed"] > 0)
     facts += _thin(events)
     facts += _constant_raters(events)
     if items is not None:
@@ -38,8 +46,11 @@ def _without_time(total: int, timed: int) -> Fact:
     )  # fmt: skip
 
 
-def _duplicates(events: pl.LazyFrame, total: int) -> list[Fact]:
-    """Rows equal in every column; the same act twice within seconds; the same item again."""
+def _duplicates(events: pl.LazyFrame, total: int, has_times: bool) -> list[Fact]:
+    """Rows equal in every column; the same act twice within seconds; the same item again.
+
+    Without times a row that was written twice and an act that was repeated are equal: amber at most.
+    """
     numbered = events.with_row_index(ROW)
     again = repeated_rows(numbered, events.collect_schema().names()).collect(engine="streaming")
     different_rows = numbered.join(again.lazy(), on=ROW, how="anti")
@@ -51,9 +62,8 @@ def _duplicates(events: pl.LazyFrame, total: int) -> list[Fact]:
     shares = [share_of(exact, total), share_of(near, total), share_of(rows - different, rows)]
     return [
         Fact(
-            "exact_duplicates", exact, shares[0], level_of(shares[0], 0.001, 0.05),
-            "{share} of the events repeat another in every column: the log was probably written twice in places, and "
-            "what is in training may be in the test.",
+            "exact_duplicates", exact, shares[0], level_of(shares[0], 0.001, 0.05 if has_times else 2.0),
+            WRITTEN_TWICE if has_times else TWICE_OR_AGAIN,
         ),
         Fact(
             "near_duplicates", near, shares[1], level_of(shares[1], 0.01, 0.2),

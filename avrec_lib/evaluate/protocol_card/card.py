@@ -145,7 +145,7 @@ def protocol_card(
             *shuffled_times(choices, needs_order(splits), seed),
             dropped_as_seen(splits, checks.get("repeats")),
             duplicates_across(splits, None if events is None else log),
-            *facts_of_the_log(checks.values()),
+            *facts_of_the_log(checks.values(), splits),
             popularity_drift(splits, seed),
             *score_ties(ranked, k),
         )

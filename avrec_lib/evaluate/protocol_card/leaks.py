@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -63,21 +65,46 @@ def future_leak(splits: Sequence[Split]) -> Fact:
     return Fact("training_later_than_test", late, share, level, template, words)
 
 
-def facts_of_the_log(checks: Iterable[Fact]) -> list[Fact]:
-    """Those facts of `data.checks` that mislead under any split, at their own levels; green where nothing was found."""
+def facts_of_the_log(checks: Iterable[Fact], splits: Sequence[Split]) -> list[Fact]:
+    """Those facts of `data.checks` that mislead under any split, at their own levels; green where nothing was found.
+
+    Events in the future are red as well where a cut of the splits lies there: their test is what a wrong clock says.
+    """
     by_name = {fact.name: fact for fact in checks}
-    return [
+    facts = [
         fact if fact.value else replace(fact, level="info", template=nothing, values={})
         for name, nothing in FOUND_NONE.items()
         if (fact := by_name.get(name)) is not None
     ]
+    late = late_cut(splits)
+    if late is None:
+        return facts
+    return [
+        replace(fact, level="red", template=LATE_CUT, values={"cut": late})
+        if fact.name == "times_in_the_future" and fact.value else fact
+        for fact in facts
+    ]  # fmt: skip
+
+
+def late_cut(splits: Sequence[Split]) -> str | None:
+    """The latest cut of the splits where it lies in the future, as text; a day is allowed for, as in `data.faults`."""
+    cuts = [datetime.fromisoformat(cut) for split in splits if (cut := split.protocol.get("cut"))]
+    moments = [cut if cut.tzinfo else cut.replace(tzinfo=UTC) for cut in cuts]
+    latest = max(moments, default=None)
+    return None if latest is None or latest <= datetime.now(UTC) + timedelta(days=1) else latest.isoformat()
+
+
+LATE_CUT = (
+    "Events in the future: {value}, and the split cuts there, at {cut}. The test is what a wrong clock or unit says. "
+    "Mend the times, or remove these rows first: cleaning=standard."
+)
 
 
 def duplicates_across(splits: Sequence[Split], events: pl.LazyFrame | None) -> Fact:
     """Rows that repeat another in every column and stand on the other side of the split, summed over windows.
 
     Counted are the copies, outside training, of a training row of the user who is asked. Amber from the first, red
-    from 1 % of the test events.
+    from 1 % of the test events; amber at most in a log without times, where a copy may be an act that was repeated.
     """
     name = "duplicates_across_the_split"
     if events is None:
@@ -91,14 +118,23 @@ def duplicates_across(splits: Sequence[Split], events: pl.LazyFrame | None) -> F
     copies = sum(_copies_left_out(split, repeated, columns) for split in splits) if repeated.height else 0
     tested = sum(split.protocol.get("test_events", split.truth.height) for split in splits)
     share = share_of(copies, tested)
+    timed = splits[0].train["timestamp"].count() > 0
     if not copies:
         template = "No row stands on one side of the split with its exact copy on the other."
+    elif not timed:
+        template = (
+            "Rows whose equal stands in training and that are not trained on themselves: {value}, against {tested} "
+            "test events. Without times nobody can tell whether they were written twice or done again: if written "
+            "twice, a model is asked what it was told."
+        )
     else:
         template = (
             "Rows whose exact copy stands in training and that are not trained on themselves: {value}, against "
             "{tested} test events. A model is asked what it was told. Remove duplicates first: cleaning=standard."
         )
-    return Fact(name, copies, share, level_of(share, 1e-12, 0.01), template, {"tested": f"{tested:,}"})
+    return Fact(
+        name, copies, share, level_of(share, 1e-12, 0.01 if timed else math.inf), template, {"tested": f"{tested:,}"}
+    )
 
 
 def _numbered(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:

@@ -55,24 +55,34 @@ def known_users(splits: Sequence[Split]) -> Fact:
 
 
 def new_items(splits: Sequence[Split]) -> Fact:
-    """Answers whose item no training row has, over all windows; amber from half, unless the split asks for them."""
+    """Answers whose item no training row has, over all windows, and the recall that is left to who cannot know them.
+
+    Ceiling of recall: mean over queries of known answers / all answers. Amber from a tenth, with another sentence from
+    half; green where the split asks for new items.
+    """
+    known, queries, answers = 0.0, 0, 0
+    for split in splits:
+        item_is_known = pl.col("item_id").is_in(split.train["item_id"].unique().implode())
+        shares = split.truth.group_by("query_id").agg(known=item_is_known.mean())["known"]
+        known, queries, answers = known + float(shares.sum()), queries + shares.len(), answers + split.truth.height
     new = sum(split.protocol.get("truth_of_unseen_items") or 0 for split in splits)
-    answers = sum(split.truth.height for split in splits)
     share = share_of(new, answers)
-    words = {"answers": f"{answers:,}"}
+    words = {"answers": f"{answers:,}", "ceiling": f"{known / queries:.3f}" if queries else "–"}
     if splits[0].protocol.get("method") == "cold_item":
         return Fact("answers_on_new_items", new, share, "info",
                     "This split asks for new items only, as it should: {share} of the {answers} answers.",
                     words)  # fmt: skip
     template = (
-        "{share} of the {answers} answers are items without a training row, which no collaborative model can find."
+        "{share} of the {answers} answers are items without a training row, which no collaborative model can find: "
+        "however long its list, its recall reaches {ceiling} at most."
     )
     if level_of(share, MOSTLY) == "amber":
         template = (
-            "{share} of the {answers} answers are items without a training row: this is mostly a test of cold start, "
-            "and no collaborative model can find them. Read it as one, or use split=cold_item for it."
+            "{share} of the {answers} answers are items without a training row: this is mostly a test of cold start. "
+            "No collaborative model can find them, and however long its list, its recall reaches {ceiling} at most. "
+            "Read it as one, or use split=cold_item for it."
         )
-    return Fact("answers_on_new_items", new, share, level_of(share, MOSTLY), template, words)
+    return Fact("answers_on_new_items", new, share, level_of(share, FEW), template, words)
 
 
 def population(splits: Sequence[Split], sampled_negatives: int | None = None) -> list[Fact]:
@@ -86,7 +96,13 @@ def population(splits: Sequence[Split], sampled_negatives: int | None = None) ->
     words = {"users": "–" if users is None else f"{users:,}", "windows": str(len(splits)),
              "method": protocol.get("method", "–")}  # fmt: skip
     few = share is not None and share <= FEW
-    if few:
+    if protocol.get("method") == "leave_last_out" and protocol.get("tie_rule") == "random":
+        # Orders of ties ask the same users at the same time: they are no windows.
+        template = (
+            "The numbers speak for {value} of {users} users ({share}), who are asked by this split (split={method}, "
+            "tie orders: {windows})."
+        )
+    elif few:
         template = (
             "The numbers speak for {value} of {users} users ({share}); the others are not asked by this split (split="
             "{method}, windows: {windows}). Say so beside every number, or use a larger test_share."
@@ -123,11 +139,8 @@ def population(splits: Sequence[Split], sampled_negatives: int | None = None) ->
         facts.append(Fact("graded_answers", 0, None, "info",
                           "Answers are graded: the value of the row is the gain, so compare with graded numbers only.",
                           {"reading": "✓"}))  # fmt: skip
-    candidates = splits[0].candidates
-    if candidates is not None:
-        facts.append(Fact("candidates", candidates.len(), None, "info",
-                          "Only {value} items may be ranked: numbers are higher than over the whole catalogue, and "
-                          "compare only with the same candidates.", {}))  # fmt: skip
+    if (candidates := splits[0].candidates) is not None:
+        facts.append(Fact("candidates", candidates.len(), None, "info", _where_candidates_come_from(splits[0]), {}))
     if sampled_negatives is not None:
         facts.append(
             Fact(
@@ -139,3 +152,22 @@ def population(splits: Sequence[Split], sampled_negatives: int | None = None) ->
             )
         )  # fmt: skip
     return facts
+
+
+def _where_candidates_come_from(split: Split) -> str:
+    if split.protocol.get("method") != "cold_item":
+        return (
+            "Only {value} items may be ranked: numbers are higher than over the whole catalogue, and compare only with "
+            "the same candidates."
+        )
+    if split.protocol.get("cut"):
+        return (
+            "Only {value} items may be ranked: those that are chosen in the test and have no training row. New items "
+            "that nobody chose are not among them, and known ones neither: numbers are higher than on the day of a "
+            "launch, and compare only with the same candidates."
+        )
+    return (
+        "Only {value} items may be ranked: those drawn at random to be cold, for the log has no times. Nothing says "
+        "that they were new; numbers are higher than over the whole catalogue, and compare only with the same "
+        "candidates."
+    )

@@ -315,3 +315,60 @@ def test_lastfm_without_times_is_read_with_care(home: Path):
     data = import_log(shared("lastfm-2k") / "user_artists.dat").dataset
     for method in ("random", "user_holdout"):
         assert protocol_card(split_windows(data, method), events=data.events).level == "amber"  # type: ignore[arg-type]
+
+
+def test_one_row_in_the_future_is_amber_and_a_thousandth_or_a_cut_there_is_red():
+    def levels_of(rows_late: int, cut: str | None) -> str:
+        late = pl.int_range(pl.len()) < rows_late
+        rows = people(users=60).with_columns(  # 60 · 40 = 2,400 rows: one is < .1 %, three are more
+            timestamp=pl.when(late).then(pl.datetime(2099, 1, 1, time_zone="UTC")).otherwise("timestamp")
+        )
+        split = split_of(rows, [("u1", "i1")], cut=cut)
+        return line("times_in_the_future", split, events=rows.lazy()).level
+
+    assert [levels_of(late, "2024-06-01T00:00:00+00:00") for late in (0, 1, 3)] == ["info", "amber", "red"]
+    assert [levels_of(late, "2098-06-01T00:00:00+00:00") for late in (0, 1)] == ["info", "red"]
+    assert levels_of(1, None) == "amber"
+
+
+def test_without_times_a_repeat_cannot_be_told_from_a_copy():
+    played = [(f"u{number % 40}", f"i{number % 7}") for number in range(2000)]
+    data = untimed(played)
+    card = protocol_card(split_windows(data, "random", exclude_seen=False), events=data.events)
+    found = lines(card)
+    assert found["exact_duplicates"].level == "amber"
+    assert "without times nobody can tell" in found["exact_duplicates"].explanation("en")
+    rows = data.events.collect()
+    half = split_of(rows[:1000], [(f"u{number}", "i1") for number in range(40)])
+    across = line("duplicates_across_the_split", half, events=rows.lazy())
+    assert across.level == "amber" and across.share > 0.5
+    assert "Without times nobody can tell" in across.explanation("en")
+
+
+def test_answers_that_training_never_met_put_a_ceiling_on_recall():
+    def found(new: int, old: int) -> Fact:
+        # One user with all new answers and `old` known ones, one with a single known answer.
+        truth = [*(("u1", f"new{n}") for n in range(new)), *(("u1", f"i{n}") for n in range(old)), ("u2", "i1")]
+        return line("answers_on_new_items", split_of(PEOPLE, truth, truth_of_unseen_items=new))
+
+    assert [found(new, old).level for new, old in ((1, 9), (1, 8), (5, 1))] == ["info", "amber", "amber"]
+    assert found(1, 8).values["ceiling"] == f"{(8 / 9 + 1) / 2:.3f}"
+    assert "its recall reaches 0.583 at most" in found(5, 1).explanation("en")  # (1/6 + 1) / 2
+
+
+def test_candidates_say_where_they_come_from():
+    timed, bare = FakeDataset(PEOPLE), untimed([(f"u{n % 40}", f"i{n // 40}") for n in range(2000)])
+    fewer = FakeDataset(PEOPLE.filter(~((pl.col("item_id") == "i7") & (pl.col("timestamp").dt.month() < 11))))
+    said = [line("candidates", *split_windows(data, "cold_item")).explanation("en") for data in (fewer, bare)]
+    assert "those that are chosen in the test and have no training row" in said[0]
+    assert "drawn at random to be cold" in said[1]
+    by_hand = replace(split_of(timed.events.collect(), [("u1", "i1")]), candidates=pl.Series(["i1"]))
+    assert "Only 1 items may be ranked: numbers are higher" in line("candidates", by_hand).explanation("en")
+
+
+def test_orders_of_ties_are_no_windows():
+    data = FakeDataset(PEOPLE.with_columns(pl.col("timestamp").dt.truncate("10m")))
+    said = line("users_asked", *split_windows(data, "leave_last_out", tie_rule="random", tie_orders=3)).explanation(
+        "en"
+    )
+    assert "tie orders: 3" in said and "windows" not in said
