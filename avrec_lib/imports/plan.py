@@ -95,7 +95,7 @@ def plan_import(request: Request) -> ImportPlan:
         if paths:
             tables[table] = _plan_table(table, paths, maps, request, plan.matches[option].theirs)  # type: ignore[index,arg-type]
             if not request.force:
-                _refuse_a_log(table, option, tables)  # type: ignore[arg-type]
+                _refuse_the_log(table, option, tables)  # type: ignore[arg-type]
     return ImportPlan(request, name, folder, tables, plan)
 
 
@@ -158,26 +158,36 @@ def _plan_table(table: Table, paths: Sequence[Path], maps: Sequence[str], reques
     require_ids(matches, sample, table, option)
     # Who said what every row is needs no column that says it.
     found = {**matches, "event": Match("event", "", "given")} if request.event else matches
-    return TablePlan(files, matches, sample, doubts(found, sample, table, words))
+    said = doubts(found, sample, table, words)
+    if table != "events":
+        key = f"{table.removesuffix('s')}_id"
+        said += _repeats(key, sample, matches[key].theirs)
+    return TablePlan(files, matches, sample, said)
 
 
-def _refuse_a_log(table: Table, key: str, tables: Mapping[Table, TablePlan]) -> None:
-    """Raise DataError when a table of items or users is the log itself, or repeats most of its ids as a log does."""
-    plan = tables[table]
-    hint = "Leave --{table} out or name a file with one row for each {key}; --force keeps the first row of each."
+def _refuse_the_log(table: Table, key: str, tables: Mapping[Table, TablePlan]) -> None:
+    """Raise DataError when a file of items or users is one of the log."""
     log = {file.path.resolve() for file in tables["events"].files}
-    again = next((file.path for file in plan.files if file.path.resolve() in log), None)
-    if again:
-        raise DataError("{file} is the log itself, not a table of {table}.", hint=hint,
-                        file=again.name, table=table, key=key)  # fmt: skip
-    values = ids(plan.sample[plan.matches[key].theirs]).drop_nulls()
+    for file in tables[table].files:
+        if file.path.resolve() in log:
+            raise DataError(
+                "{file} is the log itself, not a table of {table}.",
+                hint="Leave --{table} out or name a file with one row for each {key}; --force keeps the first row of "
+                "each.",
+                file=file.path.name, table=table, key=key,
+            )  # fmt: skip
+
+
+def _repeats(key: str, sample: pl.DataFrame, column: str) -> list[Note]:
+    """That the rows are not one for each id, when most of them repeat another's."""
+    values = ids(sample[column]).drop_nulls()
     repeats = len(values) - values.n_unique()
-    if repeats > MOSTLY * len(values):
-        raise DataError(
-            "{file} is a log rather than a table of {table}: {repeats} of the {rows} rows looked at repeat the {key} "
-            "of another.", hint=hint,
-            file=plan.files[0].path.name, table=table, key=key, repeats=f"{repeats:,}", rows=f"{len(values):,}",
-        )  # fmt: skip
+    if repeats <= MOSTLY * len(values):
+        return []
+    return [
+        Note("Is this a log? {repeats} of the {rows} rows looked at repeat the {key} of another; only the first row of "
+             "each is kept.", {"repeats": f"{repeats:,}", "rows": f"{len(values):,}", "key": key})
+    ]  # fmt: skip
 
 
 def _formats(paths: Sequence[Path], request: Request) -> list[FileFormat]:
