@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from avrec_lib.data.split import Split
 
 CARD = "split.json"
+TABLES = ("train", "queries", "truth", "seen", "candidates")
+WRITTEN = re.compile(rf"split\.json|window_\d+|(window_\d+/)?({'|'.join(TABLES)})\.parquet")
+NAMED = 3  # of a stranger's files, in an error
 
 Method = Annotated[str, typer.Option(
     "--split", metavar="METHOD",
@@ -79,6 +83,7 @@ def split_data(
             _write_tables(split, folder)
         card = split_card(dataset, splits)
         (beside / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        _check_target(out, force)  # again: a split takes a while, and what came meanwhile would go
     _show(out, splits)
 
 
@@ -98,24 +103,39 @@ def split_card(dataset: Dataset, splits: Sequence[Split]) -> dict[str, Any]:
 
 
 def _check_target(out: Path, force: bool) -> None:
-    """Only a split is ever replaced, and only when asked to."""
+    """Only a split is ever replaced, with nothing of anybody else in its folder, and only when asked to."""
     from avrec_lib.errors import UsageError
 
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
-    if not (out / CARD).is_file():
+    if not _is_split(out):
         raise UsageError("{folder} exists and is no split.", hint="Name another folder.", folder=out)
+    others = sorted(name for path in out.rglob("*") if not WRITTEN.fullmatch(name := path.relative_to(out).as_posix()))
+    if others:
+        named = ", ".join(others) if len(others) <= NAMED else f"{', '.join(others[:NAMED])}, … ({len(others)})"
+        raise UsageError("{folder} holds what no split writes: {names}.", hint="Move it away, or name another folder.",
+                         folder=out, names=named)  # fmt: skip
     if not force:
         raise UsageError("{folder} holds a split already.", hint="Replace it with --force.", folder=out)
+
+
+def _is_split(folder: Path) -> bool:
+    """Whether the card in `folder` is one that `split_card` made."""
+    try:
+        card = json.loads((folder / CARD).read_text("utf-8"))
+        return bool(card["data"].keys() >= {"name", "fingerprint"} and card["windows"]
+                    and all(window.keys() >= {"protocol", "fingerprints"} for window in card["windows"]))  # fmt: skip
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
 
 
 def _write_tables(split: Split, folder: Path) -> None:
     from avrec_lib.data.write import system_errors
 
-    tables = {"train": split.train, "queries": split.queries, "truth": split.truth, "seen": split.seen}
-    if split.candidates is not None:
-        tables["candidates"] = split.candidates.to_frame("item_id")
-    for name, table in tables.items():
+    candidates = None if split.candidates is None else split.candidates.to_frame("item_id")
+    for name, table in zip(TABLES, (split.train, split.queries, split.truth, split.seen, candidates), strict=True):
+        if table is None:
+            continue
         with system_errors(folder):
             table.write_parquet(folder / f"{name}.parquet", compression="zstd")
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
-from avrec_lib.cli import main
+from avrec_lib.cli import data_split, main
 from avrec_lib.data.opening import open_dataset
 from avrec_lib.data.split import split_windows
 from avrec_lib.data.write import write_dataset
@@ -68,6 +69,66 @@ def test_a_split_is_replaced_only_when_asked_to(tmp_path: Path, capsys: pytest.C
     assert "mine holds a split already. Replace it with --force." in capsys.readouterr().err
     assert main([*words, "--test-share", "0.5", "--force"]) == 0
     assert json.loads((tmp_path / "mine" / "split.json").read_text())["windows"][0]["protocol"]["test_share"] == 0.5
+
+
+@pytest.mark.parametrize("name", ["my_model.bin", ".notes", "window_1/my_model.bin", "window_x/train.parquet", "old/"])
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_a_split_beside_files_of_ones_own_is_not_replaced(
+    tmp_path: Path, force: list[str], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["data", "split", "small", "--out", "mine", "--split", "rolling_time", "--windows", "2"]
+    assert main(words) == 0
+    own = tmp_path / "mine" / name
+    own.parent.mkdir(exist_ok=True)
+    own.mkdir() if name.endswith("/") else own.write_text("weeks of training")
+    before = sorted((tmp_path / "mine").rglob("*"))
+    capsys.readouterr()
+    assert main([*words, *force]) == 2
+    said = capsys.readouterr().err
+    assert "mine holds what no split writes: " in said and name.rstrip("/") in said
+    assert sorted((tmp_path / "mine").rglob("*")) == before
+
+
+def test_of_many_files_of_ones_own_a_few_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "split", "small", "--out", "mine"]) == 0
+    for number in range(9):
+        (tmp_path / "mine" / f"run{number}.log").touch()
+    assert main(["data", "split", "small", "--out", "mine", "--force"]) == 2
+    assert "no split writes: run0.log, run1.log, run2.log, … (9)." in capsys.readouterr().err
+
+
+def test_a_file_that_appears_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert main(["data", "split", "small", "--out", "mine"]) == 0
+    write = data_split._write_tables
+
+    def write_slowly(*arguments: Any) -> None:
+        write(*arguments)
+        (tmp_path / "mine" / "my_model.bin").write_text("just trained")
+
+    monkeypatch.setattr(data_split, "_write_tables", write_slowly)
+    assert main(["data", "split", "small", "--out", "mine", "--force"]) == 2
+    assert (tmp_path / "mine" / "my_model.bin").read_text() == "just trained"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".mine")) == []
+
+
+@pytest.mark.parametrize("method", ["rolling_time", "cold_item"])
+def test_all_that_a_split_writes_can_be_replaced(method: str) -> None:
+    words = ["data", "split", "small", "--out", "mine", "--split", method]
+    assert main(words) == 0
+    assert main([*words, "--force"]) == 0
+
+
+@pytest.mark.parametrize(
+    "card", ["", "{}", "[1]", "{broken", '{"data": {}, "windows": []}', '{"train": 0.8, "test": 0.2}']
+)
+def test_a_split_of_another_tool_is_no_split_of_ours(
+    tmp_path: Path, card: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "split.json").write_text(card)
+    assert main(["data", "split", "small", "--out", "theirs", "--force"]) == 2
+    assert "theirs exists and is no split" in capsys.readouterr().err
+    assert (tmp_path / "theirs" / "split.json").read_text() == card
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]])
