@@ -94,6 +94,9 @@ def evaluate(
         words.print_card(card, stops=card.level == "red" and not accept_red)
         for system in systems:
             words.print_facts(f"{system.model} ({system.path})", system.facts)
+    red = card.level == "red" or any(fact.level == "red" for system in systems for fact in system.facts)
+    if as_json and red and not accept_red:  # a script must be able to tell a red card from a bar that was missed
+        _print_json(_as_json(dataset, splits, card, systems))
     if not accept_red:
         _stop_on_red(card, systems)
     values = _values(trials, cuts, names)
@@ -102,12 +105,15 @@ def evaluate(
     of_users = {kind: rows for kind, rows in of_users.items() if rows.height}
     summaries = {kind: summarise(rows, resamples=resamples, seed=seed) for kind, rows in of_users.items()}
     main = next(iter(of_users))
-    differences = pairwise_differences(of_users[main], resamples=resamples, seed=seed)
+    differences = pairwise_differences(of_users[main], decides=(names[0], cuts[0]), resamples=resamples, seed=seed)
     asked_of = [system.model for system in systems[min(1, len(systems) - 1) :]]
     outcomes = [hold(bar, summaries[main], model) for bar in requirements for model in asked_of]
     if as_json:
-        typer.echo(json.dumps(_as_json(dataset, splits, card, systems, summaries, differences, outcomes), indent=1,
-                              ensure_ascii=False))  # fmt: skip
+        _print_json(_as_json(dataset, splits, card, systems) | {
+            "results": [{"users_are": kind} | row for kind, table in summaries.items() for row in table.to_dicts()],
+            "differences": differences.to_dicts(),
+            "requirements": [_bar(one) for one in outcomes],
+        })  # fmt: skip
     else:
         titles = {"known": say("Users known from training"), "new": say("New users")}
         for kind, summary in summaries.items():
@@ -175,7 +181,7 @@ def _names(text: str) -> list[str]:
     from avrec_lib.errors import unknown_name
     from avrec_lib.evaluate.ranking import METRICS as KNOWN
 
-    names = list(dict.fromkeys(word.strip() for word in text.split(",")))
+    names = list(dict.fromkeys(word.strip().lower() for word in text.split(",")))
     for name in names:
         if name not in KNOWN:
             raise unknown_name("metric", name, KNOWN)
@@ -183,28 +189,26 @@ def _names(text: str) -> list[str]:
 
 
 def _as_json(
-    dataset: Dataset,
-    splits: Sequence[Split],
-    card: ProtocolCard,
-    systems: Sequence[System],
-    summaries: dict[str, pl.DataFrame],
-    differences: pl.DataFrame,
-    outcomes: Sequence[Outcome],
+    dataset: Dataset, splits: Sequence[Split], card: ProtocolCard, systems: Sequence[System]
 ) -> dict[str, Any]:
+    """What is known before anything is measured: split, card, and how the files were read."""
     return data_split.split_card(dataset, splits) | {
         "card": {"level": _word(card.level), "lines": [_line(fact) for fact in card.facts]},
         "systems": [
             {"model": system.model, "file": str(system.path), "facts": [_line(fact) for fact in system.facts]}
             for system in systems
         ],
-        "results": [{"users_are": kind} | row for kind, table in summaries.items() for row in table.to_dicts()],
-        "differences": differences.to_dicts(),
-        "requirements": [
-            {"name": one.requirement.name, "of": one.requirement.of, "least": one.requirement.least, "model": one.model,
-             "value": one.value, "low": one.low, "high": one.high, "n": one.n, "met": one.met}
-            for one in outcomes
-        ],
-    }  # fmt: skip
+    }
+
+
+def _bar(outcome: Outcome) -> dict[str, Any]:
+    bar = outcome.requirement
+    return {"name": bar.name, "of": bar.of, "least": bar.least, "model": outcome.model, "value": outcome.value,
+            "low": outcome.low, "high": outcome.high, "n": outcome.n, "met": outcome.met}  # fmt: skip
+
+
+def _print_json(found: dict[str, Any]) -> None:
+    typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
 
 
 def _line(fact: Fact) -> dict[str, Any]:

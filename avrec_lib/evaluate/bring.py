@@ -62,6 +62,8 @@ def place_lists(
     is no whole number from 0, a score that decides is no number, or a row names another user than its query.
     """
     rows = file.rows.filter(pl.col("window") == window) if "window" in file.rows.columns else file.rows
+    if file.rows.is_empty():
+        raise DataError("No row of {file} names both an item and whom to show it to.", file=file.path)
     if rows.is_empty():
         raise DataError("{file} has no rows for window {window}.", file=file.path, window=window)
     is_warm = pl.lit(True) if warm is None else pl.col("query_id").is_in(warm.implode())
@@ -69,7 +71,9 @@ def place_lists(
     placer = _Placer(file, asked, catalogue, k, seen, candidates)
     if "model" not in rows.columns:
         return [placer.place(file.model, rows)]
-    systems = rows.with_columns(pl.col("model").fill_null(file.model)).partition_by("model", maintain_order=True)
+    # A name goes to terminals and tables: what would move a cursor or break a line becomes a space.
+    shown = pl.col("model").fill_null(file.model).str.replace_all(r"\p{C}+", " ").str.strip_chars()
+    systems = rows.with_columns(shown).partition_by("model", maintain_order=True)
     return [placer.place(part["model"][0], part) for part in systems]
 
 

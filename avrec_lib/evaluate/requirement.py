@@ -103,7 +103,7 @@ def read_requirements(
 
 
 def _read(text: str, metrics: Collection[str], cuts: Collection[int], of: Bound) -> Requirement:
-    found = FORM.fullmatch(text)
+    found = FORM.fullmatch(text.lower())
     try:
         least = float(found["least"]) if found else math.nan
     except ValueError:

@@ -179,6 +179,19 @@ def test_a_red_card_stops_unless_it_is_accepted(good: Path, capsys: pytest.Captu
     assert "The protocol card is red" in capsys.readouterr().out
 
 
+def test_a_script_sees_the_red_card_it_was_stopped_by(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = judged(good, "--split", "random", capsys=capsys)
+    assert code == 1
+    assert found["card"]["level"] == "red"
+    assert "results" not in found
+
+
+def test_a_metric_may_be_written_as_it_is_printed(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = judged(good, "--metrics", "NDCG", "--fail-under", "NDCG@10=0.01", capsys=capsys)
+    assert code == 0
+    assert [bar["name"] for bar in found["requirements"]] == ["ndcg@10"]
+
+
 def test_several_windows_are_read_from_one_file(capsys: pytest.CaptureFixture[str]) -> None:
     splits = split_windows(open_dataset("taste"), "rolling_time", windows=2)
     parts = [split.truth.select("query_id", "item_id", window=split.window,
