@@ -33,14 +33,15 @@ def slice_table(
     once: both tables need their `window`.
     Columns model, metric, k, slice, group, value (the mean), low, high (95 % bootstrap over the group's users), n
     (queries with a value), users, overall, gap (value − overall), ratio (value / overall, null where that is 0),
-    small (fewer than `fewest` users, or than `summarise` says it takes: read no verdict from it), p_value, p_adjusted
-    (Holm's correction over all groups and models of a metric and k; both null where small). p is of Student's t for
-    gap / standard error, where the error is the larger of two: the group's own, and that of as many users drawn from
-    all. It is conservative, because the group is inside the whole. Raises DataError when no value is in any group.
+    small (fewer than `fewest` users, or than values as skewed as the group's or as those of all take, as `summarise`
+    says: read no verdict from it), p_value, p_adjusted (Holm's
+    correction over all groups and models of a metric and k; both null where small). p is of Student's t for gap /
+    standard error, where the error is the larger of two: the group's own, and that of as many users drawn from all.
+    It is conservative, because the group is inside the whole. Raises DataError when no value is in any group.
     """
     _need(groups, "groups", "slice", "group")
     whole = summarise(values, resamples=resamples, seed=seed)
-    overall = whole.select(*METRIC, overall="value", deviation=_error() * pl.col("users").sqrt())
+    overall = whole.select(*METRIC, overall="value", takes="fewest", deviation=_error() * pl.col("users").sqrt())
     sliced = groups if "value" in groups.columns else _grouped(values, groups)
     if values.height and groups.height and sliced.is_empty():
         raise DataError("No value belongs to any of the groups: they are of other queries.")
@@ -57,7 +58,7 @@ def slice_table(
     table = pl.concat(parts).join(overall, on=METRIC, how="left", nulls_equal=True, maintain_order="left")
     order = values.select(METRIC).unique(maintain_order=True).with_row_index("place")
     gap, ratio = pl.col("value") - pl.col("overall"), pl.col("value") / pl.col("overall")
-    is_small = pl.col("users") < pl.max_horizontal(pl.lit(fewest), pl.col("^fewest$"))
+    is_small = pl.col("users") < pl.max_horizontal(pl.lit(fewest), "fewest", "takes")
     table = (
         table.join(order, on=METRIC, how="left", nulls_equal=True, maintain_order="left")
         .sort("place", maintain_order=True)
