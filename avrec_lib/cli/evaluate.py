@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from avrec_lib.evaluate.trial import Trial
 
 METRICS = "ndcg,recall,hit_rate"
+# What may be red in a file of lists (`evaluate.bring_facts`); the lines of the card name themselves.
+RED_IN_A_FILE = ("rows_without_ids", "known_users_without_list", "short_lists", "unknown_items", "places_of_seen_items",
+                 "places_of_no_candidates")  # fmt: skip
 
 Files = Annotated[list[Path], typer.Argument(
     metavar="RECS…", help="Parquet, CSV, TSV or JSON lines: item_id, query_id or user_id, rank or score.",
@@ -35,6 +38,9 @@ LowBars = Annotated[list[str] | None, typer.Option(
     metavar="METRIC@K=LEAST",
     help="Leave with 1 when the lower end of the mean's 95 % interval is lower. At the bar a mean passes by luck every "
     "other time, its lower end about one time in forty. May be repeated.",
+)]  # fmt: skip
+Accepted = Annotated[list[str] | None, typer.Option(
+    "--accept-red", metavar="NAME,…", help="Go on although these lines are red; all: whatever is red.",
 )]  # fmt: skip
 
 
@@ -61,7 +67,7 @@ def evaluate(
     fail_under: Bars = None,
     fail_under_low: LowBars = None,
     resamples: Annotated[int, typer.Option(min=100, help="Bootstrap resamples behind each interval.")] = 2000,
-    accept_red: Annotated[bool, typer.Option("--accept-red", help="Go on although the protocol card is red.")] = False,
+    accept_red: Accepted = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object on standard output.")] = False,
 ) -> int:
     """Judge files of recommendations under the protocol card, beside popularity: means, differences, verdicts.
@@ -73,6 +79,7 @@ def evaluate(
     from avrec_lib.data.opening import open_dataset
     from avrec_lib.evaluate.compare import pairwise_differences, summarise
     from avrec_lib.evaluate.protocol_card import protocol_card
+    from avrec_lib.evaluate.protocol_card.card import accepted_names
     from avrec_lib.evaluate.requirement import hold, read_requirements
     from avrec_lib.evaluate.trial import all_queries, lists_by_model
 
@@ -81,6 +88,7 @@ def evaluate(
         *read_requirements(fail_under or (), names, cuts),
         *read_requirements(fail_under_low or (), names, cuts, of="low"),
     ]
+    accept = accepted_names([name.strip() for text in accept_red or () for name in text.split(",")], RED_IN_A_FILE)
     options = {
         "test_share": test_share, "min_value": min_value, "exclude_seen": exclude_seen, "k_core": k_core,
         "tie_rule": tie_rule, "windows": windows, "tie_orders": tie_orders, "graded": graded, "seed": seed,
@@ -89,16 +97,17 @@ def evaluate(
     splits = data_split.make_splits(dataset, method, options)
     trials, systems = _trials(dataset, splits, files, max(cuts))
     card = protocol_card(splits, events=dataset.events, ranked=lists_by_model(trials), k=cuts[0], seed=seed)
+    red = {*card.red_names, *(fact.name for system in systems for fact in system.facts if fact.level == "red")}
+    stops = "all" not in accept and not red <= accept
     if not as_json:
         words.print_split(splits)
-        words.print_card(card, stops=card.level == "red" and not accept_red)
+        words.print_card(card, stops=stops and not set(card.red_names) <= accept)
         for system in systems:
             words.print_facts(f"{system.model} ({system.path})", system.facts)
-    red = card.level == "red" or any(fact.level == "red" for system in systems for fact in system.facts)
-    if as_json and red and not accept_red:  # a script must be able to tell a red card from a bar that was missed
+    if as_json and stops:  # a script must be able to tell a red card from a bar that was missed
         _print_json(_as_json(dataset, splits, card, systems))
-    if not accept_red:
-        _stop_on_red(card, systems)
+    if stops:
+        _stop_on_red(card, systems, accept, ",".join(sorted(red)))
     values = _values(trials, cuts, names)
     parts = {"known": all_queries(splits), "new": all_queries(splits, known=False)}
     of_users = {kind: values.join(asked, on=["window", "query_id"], how="semi") for kind, asked in parts.items()}
@@ -139,23 +148,28 @@ def _trials(
     return [*ours, *(trial for system in systems for trial in system.trials)], systems
 
 
-def _stop_on_red(card: ProtocolCard, systems: Sequence[System]) -> None:
-    """Raise ProtocolError for a red card, and for a file in which something is red."""
+def _stop_on_red(card: ProtocolCard, systems: Sequence[System], accept: Collection[str], red: str) -> None:
+    """Raise ProtocolError for a red card, and for a file in which something is red that is not in `accept`.
+
+    `red` names all that would have to be accepted, in the card and in the files: no one should have to ask twice.
+    """
     from avrec_lib.errors import ProtocolError
 
     try:
-        card.stop()
+        card.stop([name for name in accept if name not in RED_IN_A_FILE])
     except ProtocolError as error:
         raise ProtocolError(
-            error.message, reasons=error.reasons, **error.values,
-            hint="Take another split, clean the log first (avrec data clean), or go on with --accept-red.",
+            error.message, reasons=error.reasons, **error.values | {"accept": red},
+            hint="Take another split, clean the log first (avrec data clean), or go on with --accept-red {accept}.",
         ) from None  # fmt: skip
     for system in systems:
-        red = [(fact.name, fact.template, fact.words) for fact in system.facts if fact.level == "red"]
-        if red:
+        misleading = [fact for fact in system.facts if fact.level == "red" and fact.name not in accept]
+        if misleading:
             raise ProtocolError(
-                "The lists of {model} in {file} would mislead.", hint="Mend the file, or go on with --accept-red.",
-                reasons=red, model=system.model, file=system.path,
+                "The lists of {model} in {file} would mislead.",
+                hint="Mend the file, or go on with --accept-red {accept}.",
+                reasons=[(fact.name, fact.template, fact.words) for fact in misleading],
+                model=system.model, file=system.path, accept=red,
             )  # fmt: skip
 
 

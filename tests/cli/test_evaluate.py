@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -164,8 +165,10 @@ def test_what_is_red_in_a_file_stops_unless_it_is_accepted(
     assert main(["evaluate", "mine.csv", "--data", "taste"]) == 1
     said = capsys.readouterr().err
     assert "The lists of mine in mine.csv would mislead." in said
-    assert "go on with --accept-red" in said
-    assert main(["evaluate", "mine.csv", "--data", "taste", "--accept-red"]) == 0
+    words = re.search(r"go on with --accept-red (known_users_without_list\S*)\.", said)
+    assert words is not None
+    assert main(["evaluate", "mine.csv", "--data", "taste", "--accept-red", words[1]]) == 0
+    assert main(["evaluate", "mine.csv", "--data", "taste", "--accept-red", "training_later_than_test"]) == 1
 
 
 def test_a_red_card_stops_unless_it_is_accepted(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,10 +176,16 @@ def test_a_red_card_stops_unless_it_is_accepted(good: Path, capsys: pytest.Captu
     assert main(words) == 1
     said = capsys.readouterr()
     assert "The protocol card is red" in said.err
-    assert "--accept-red" in said.err
+    assert "--accept-red known_users_without_list,training_later_than_test." in said.err
     assert "NDCG@10" not in said.out
-    assert main([*words, "--accept-red"]) == 0
-    assert "The protocol card is red" in capsys.readouterr().out
+    both = "known_users_without_list,training_later_than_test"
+    for accepted in (both, f"ties_in_time, {both},short_lists", "all"):
+        assert main([*words, "--accept-red", accepted]) == 0
+        assert "because accept_red let pass: training_later_than_test." in capsys.readouterr().out
+    assert main([*words, "--accept-red", "known_users_without_list", "--accept-red", "training_later_than_test"]) == 0
+    assert main([*words, "--accept-red", "training_later_than_test"]) == 1  # the file is red too
+    assert main([*words, "--accept-red", "training_later"]) == 2
+    assert "Did you mean training_later_than_test?" in capsys.readouterr().err
 
 
 def test_a_script_sees_the_red_card_it_was_stopped_by(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,7 +206,9 @@ def test_several_windows_are_read_from_one_file(capsys: pytest.CaptureFixture[st
     parts = [split.truth.select("query_id", "item_id", window=split.window,
                                 rank=pl.int_range(1, pl.len() + 1).over("query_id")) for split in splits]  # fmt: skip
     pl.concat(parts).write_parquet("perfect.parquet")
-    code, found = judged("perfect.parquet", "--split", "rolling_time", "--windows", "2", "--accept-red", capsys=capsys)
+    code, found = judged(
+        "perfect.parquet", "--split", "rolling_time", "--windows", "2", "--accept-red", "all", capsys=capsys
+    )
     assert code == 0
     assert len(found["windows"]) == 2
     perfect = [row for row in found["results"] if (row["model"], row["metric"]) == ("perfect", "ndcg")]
@@ -211,7 +222,7 @@ def test_new_users_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
     (split,) = split_windows(open_dataset("taste"), "cold_user")
     ranked = split.truth.with_columns(rank=pl.int_range(1, pl.len() + 1).over("query_id"))
     ranked.select("user_id", "item_id", "rank").write_parquet("perfect.parquet")
-    code, found = judged("perfect.parquet", "--split", "cold_user", "--accept-red", capsys=capsys)
+    code, found = judged("perfect.parquet", "--split", "cold_user", "--accept-red", "all", capsys=capsys)
     assert code == 0
     assert {row["users_are"] for row in found["results"]} == {"new"}
     values = {row["metric"]: row["value"] for row in found["results"] if row["model"] == "perfect"}

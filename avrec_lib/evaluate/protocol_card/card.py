@@ -6,7 +6,7 @@ what was found, what it means for this split, and what to do. Nothing here fits 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import polars as pl
 from avrec_lib.data.checks import check_events
 from avrec_lib.data.facts import LEVELS, Fact, Level, in_percent
 from avrec_lib.data.split import Split
-from avrec_lib.errors import ProtocolError, UsageError
+from avrec_lib.errors import ProtocolError, UsageError, unknown_name
 from avrec_lib.evaluate.protocol_card.drift import popularity_drift
 from avrec_lib.evaluate.protocol_card.leaks import dropped_as_seen, duplicates_across, facts_of_the_log, future_leak
 from avrec_lib.evaluate.protocol_card.order import (
@@ -51,10 +51,10 @@ class ProtocolCard:
 
     @property
     def summary(self) -> Fact:
-        """The card in one sentence. On a red card it says that a person let it pass: show it where `stop` did."""
+        """The card in one sentence. On a red card it says what a person let pass: show it where `stop` did."""
         lines = self.at(self.level)
         return Fact("protocol_card", len(lines), None, self.level, SUMMARY[self.level],
-                    {"lines": str(len(self.facts))})  # fmt: skip
+                    {"lines": str(len(self.facts)), "checks": ", ".join(self.red_names)})  # fmt: skip
 
     def table(self, language: Language | None = None) -> pl.DataFrame:
         """Columns level, check, value, reason, all text in `language` (default: the current one): a row a line, worst
@@ -67,25 +67,52 @@ class ProtocolCard:
         columns = ("level", "check", "value", "reason")
         return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
-    def stop(self, accept_red: bool = False) -> None:
-        """Raise ProtocolError naming each red line and the way out; nothing when none is red, or it is accepted."""
-        red = self.at("red")
-        if red and not accept_red:
+    def stop(self, accept: Collection[str] = ()) -> None:
+        """Raise ProtocolError naming each red line that is not in `accept`, and the way out.
+
+        `accept` are names of checks (`Fact.name`), or "all". Raises UsageError for a name that no check has.
+        """
+        names = accepted_names(accept, {fact.name for fact in self.facts})
+        red = [fact for fact in self.at("red") if ALL not in names and fact.name not in names]
+        if red:
             raise ProtocolError(
                 "The protocol card is red ({count} of {lines} lines), and its numbers would mislead.",
-                hint="Take another split, clean the log first (cleaning=standard), or go on with accept_red=true: the "
-                "report then says so.",
+                hint="Take another split, clean the log first (cleaning=standard), or go on with accept_red={accept}: "
+                "the report then says so.",
                 reasons=[(fact.name, fact.template, fact.words) for fact in red],
-                count=len(red), lines=len(self.facts),
+                count=len(red), lines=len(self.facts), accept=",".join(self.red_names),
             )  # fmt: skip
+
+    @property
+    def red_names(self) -> tuple[str, ...]:
+        """The names of the checks that are red, each once: what must be accepted to go on."""
+        return tuple(dict.fromkeys(fact.name for fact in self.at("red")))
 
 
 SUMMARY: dict[Level, str] = {
     "info": "The protocol card is green: none of its {lines} lines speaks against reading these numbers.",
     "amber": "The protocol card is amber: {value} of its {lines} lines ask for care when these numbers are read.",
     "red": "The protocol card is red: {value} of its {lines} lines say that these numbers mislead. They are shown "
-    "because accept_red=true was set.",
+    "because accept_red let pass: {checks}.",
 }
+CHECKS = frozenset({
+    "users_asked", "choices_without_time", "k_core", "min_value", "graded_answers", "candidates", "sampled_negatives",
+    "users_with_history", "answers_on_new_items", "training_later_than_test", "ties_in_time", "swing_over_tie_rules",
+    "item_id_order_in_ties", "pauses_of_users", "order_within_users", "answers_dropped_as_seen",
+    "duplicates_across_the_split", "exact_duplicates", "near_duplicates", "repeats", "times_in_the_future",
+    "too_busy_users", "clockwork_users", "popularity_drift", "equal_scores",
+})  # fmt: skip
+"""Every name that a line may have; not every card has all of them."""
+ALL = "all"
+
+
+def accepted_names(accept: Collection[str], known: Collection[str] = ()) -> frozenset[str]:
+    """The names of checks in `accept`. Raises UsageError for one that is not "all", of `CHECKS`, or `known`."""
+    names = frozenset(accept)
+    lines = CHECKS.union(known)
+    for name in sorted(names - lines - {ALL}):
+        raise unknown_name("check", name, lines | {ALL})
+    return names
 
 
 def name_of(fact: Fact, language: Language | None = None) -> str:

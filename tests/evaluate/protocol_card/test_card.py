@@ -18,7 +18,7 @@ from avrec_lib.data.opening import open_dataset
 from avrec_lib.data.split import SplitMethod, TieRule, split_windows
 from avrec_lib.errors import DataError, ProtocolError, UsageError
 from avrec_lib.evaluate.protocol_card import ProtocolCard, protocol_card
-from avrec_lib.evaluate.protocol_card.card import reading
+from avrec_lib.evaluate.protocol_card.card import CHECKS, reading
 from avrec_lib.imports.importers import import_log
 from avrec_lib.strings import Language
 
@@ -46,9 +46,30 @@ def test_a_card_is_as_bad_as_its_worst_line():
 
 def test_red_stops_unless_it_is_accepted_and_amber_never_does():
     levels("amber", "info").stop()
-    levels("red").stop(accept_red=True)
+    levels("red").stop(accept=["check_0"])
+    levels("red", "red").stop(accept=["all"])
     with pytest.raises(ProtocolError):
         levels("info", "red").stop()
+    with pytest.raises(ProtocolError, match=r"red \(1 of 3 lines\).* accept_red=check_0,check_2: "):
+        levels("red", "info", "red").stop(accept=["check_0"])
+
+
+def test_a_name_that_no_check_has_is_refused_with_the_nearest_one():
+    with pytest.raises(UsageError, match=r"no check named 'ties_in_tme'\. Did you mean ties_in_time"):
+        levels("info").stop(accept=["ties_in_tme"])
+    levels("info").stop(accept=["sampled_negatives"])  # a line that this card happens not to have
+
+
+def test_the_banner_names_what_was_accepted():
+    said = levels("red", "amber", "red").summary.explanation("en")
+    assert said.endswith("They are shown because accept_red let pass: check_0, check_2.")
+
+
+def test_every_line_of_any_card_can_be_accepted():
+    truth = [("u1", "i1")]
+    split = split_of(PEOPLE, truth, k_core=5, min_value=3.0, graded=True, events_without_time=9)
+    narrowed = replace(split, candidates=pl.Series(["i1"]))
+    assert {fact.name for fact in protocol_card([narrowed], sampled_negatives=9).facts} == CHECKS
 
 
 def test_the_error_names_each_red_line_and_the_way_out_in_both_languages():
@@ -57,8 +78,12 @@ def test_the_error_names_each_red_line_and_the_way_out_in_both_languages():
         protocol_card([split]).stop()
     english, chinese = caught.value.text("en"), caught.value.text("zh")
     assert "41.0 % of the training events are later" in english
-    assert "ties in time: " in english and "accept_red=true" in english and "split=global_time" in english
-    assert "41.0 % 的训练事件晚于测试事件" in chinese and "accept_red=true" in chinese
+    assert (
+        "ties in time: " in english
+        and "accept_red=training_later_than_test,ties_in_time: " in english
+        and "split=global_time" in english
+    )
+    assert "41.0 % 的训练事件晚于测试事件" in chinese and "accept_red=training_later_than_test,ties_in_time " in chinese
     assert caught.value.exit_code == 1
 
 
