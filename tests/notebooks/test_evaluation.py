@@ -47,7 +47,7 @@ def test_a_red_card_stops_the_notebook_and_says_why(home: Path) -> None:
 
 
 def test_who_accepts_red_gets_the_numbers_under_a_banner(home: Path) -> None:
-    code, report = compare(home, "split=leave_last_out", "accept_red=true")
+    code, report = compare(home, "split=leave_last_out", "accept_red=all")
     assert code == 0
     assert "avrec-banner" in report
     found = {(one["name"], one["model"]): one for one in runs(home, COMPARE)[-1]["results"]}
