@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +24,6 @@ from avrec_lib.progress import meter
 from avrec_lib.protocols import Recommender
 from avrec_lib.schema import Ranked, require_columns
 from avrec_lib.strings import say
-
-_BACKGROUNDS: dict[int, tuple[pl.DataFrame | None, Background]] = {}
 
 
 @dataclass(frozen=True)
@@ -58,27 +55,6 @@ class Trial:
         """Share of the queries of known users (or of new ones) that got a full list of `k`; None without queries."""
         queries = self.split.warm_queries if known else self.split.cold_queries
         return answered_share(self.ranked.join(queries, on="query_id", how="semi"), queries, k)
-
-    def beyond_accuracy(self, k: int, items: pl.DataFrame | None = None) -> BeyondAccuracy:
-        """What the lists of `queries` do besides hitting (`beyond_accuracy_values`)."""
-        split = self.split
-        return beyond_accuracy_values(
-            self.lists(k), k=k, model=self.model, background=self._background(items), seed=self.seed,
-            window=split.window,
-        )  # fmt: skip
-
-    def _background(self, items: pl.DataFrame | None) -> Background:
-        """Worked out once for all models on the split, and forgotten with it."""
-        split, of_items = self.split, _BACKGROUNDS.get(id(self.split))
-        if of_items is None:
-            weakref.finalize(split, _BACKGROUNDS.pop, id(split), None)
-        if of_items is None or of_items[0] is not items:
-            background = Background.of(
-                self.queries, split.train, items, split.truth, catalogue=split.candidates,
-                exclude_seen=split.exclude_seen,
-            )  # fmt: skip
-            _BACKGROUNDS[id(split)] = of_items = items, background
-        return of_items[1]
 
     def media(self, k: int, items: pl.DataFrame | None = None) -> pl.DataFrame:
         """`schema.Values` of what lists of clips were worth: repeats, the same title again, and where the log has watch
@@ -171,6 +147,29 @@ def known_values(trials: Sequence[Trial], **options: Any) -> pl.DataFrame:
     """`schema.Values` of `trials` for the users that are known; of all where the split asks for new users only."""
     splits = {id(one.split): one.split for one in trials}
     return known_and_new(pl.concat(one.values(**options) for one in trials), list(splits.values()))[0]
+
+
+def beyond_accuracy_of(trials: Sequence[Trial], k: int, items: pl.DataFrame | None = None) -> list[BeyondAccuracy]:
+    """What the lists of each trial's `queries` do besides hitting (`beyond_accuracy_values`).
+
+    What depends on the split alone (popularity, histories, the catalogue) is worked out once for all models on it.
+    """
+    backgrounds: dict[int, Background] = {}
+    looks = []
+    for trial in trials:
+        split = trial.split
+        if id(split) not in backgrounds:
+            backgrounds[id(split)] = Background.of(
+                trial.queries, split.train, items, split.truth, catalogue=split.candidates,
+                exclude_seen=split.exclude_seen,
+            )  # fmt: skip
+        looks.append(
+            beyond_accuracy_values(
+                trial.lists(k), k=k, model=trial.model, background=backgrounds[id(split)], seed=trial.seed,
+                window=split.window,
+            )
+        )  # fmt: skip
+    return looks
 
 
 def fitted(model: Recommender, split: Split, items: pl.DataFrame | None = None) -> Recommender:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,9 +13,8 @@ from avrec_lib.data.dataset import Dataset
 from avrec_lib.data.split import split_windows
 from avrec_lib.data.write import write_dataset
 from avrec_lib.errors import UsageError
-from avrec_lib.evaluate import trial
 from avrec_lib.evaluate.beyond_accuracy import beyond_accuracy_values
-from avrec_lib.evaluate.trial import Trial, all_lists, all_queries, lists_by_model, run_trials
+from avrec_lib.evaluate.trial import Trial, all_lists, all_queries, beyond_accuracy_of, lists_by_model, run_trials
 from avrec_lib.models import IALS, Popularity
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -88,21 +86,17 @@ def test_a_strangers_columns_may_come_in_any_order_and_width(splits):
     assert ours.ranked.equals(theirs.ranked)
 
 
-def test_what_a_split_knows_is_worked_out_once_for_all_models_and_forgotten_with_it(splits):
+def test_looking_at_several_models_at_once_changes_nothing(splits):
     items = pl.DataFrame({"item_id": [f"i{n}" for n in range(11)], "tags": [["a"], ["b"]] * 5 + [["c"]]})
-    first, second = run_trials([Popularity(), IALS(factors=4, epochs=2)], splits[:1], k=3)
-    assert first._background(items) is second._background(items)
-    assert first._background(None) is not first._background(items)
-    again = beyond_accuracy_values(
-        second.lists(3), k=3, model="iALS", queries=second.queries, train=splits[0].train, items=items,
-        truth=splits[0].truth, exclude_seen=False,
-    )  # fmt: skip
-    for found, expected in zip(second.beyond_accuracy(3, items), again, strict=True):
-        assert_frame_equal(found, expected)
-    kept = len(trial._BACKGROUNDS)
-    del first, second, splits[:]
-    gc.collect()
-    assert len(trial._BACKGROUNDS) == kept - 1
+    trials = run_trials([Popularity(), IALS(factors=4, epochs=2)], splits, k=3)
+    together = beyond_accuracy_of(trials, 3, items)
+    for one, found in zip(trials, together, strict=True):
+        alone = beyond_accuracy_values(
+            one.lists(3), k=3, model=one.model, queries=one.queries, train=one.split.train, items=items,
+            truth=one.split.truth, exclude_seen=False, window=one.split.window,
+        )  # fmt: skip
+        for part, expected in zip(found, alone, strict=True):
+            assert_frame_equal(part, expected)
 
 
 def test_lists_of_titled_items_tell_how_far_they_repeat_themselves(splits):
