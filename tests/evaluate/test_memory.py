@@ -12,4 +12,4 @@ def test_what_is_held_and_given_back_is_seen() -> None:
         held = np.ones(8_000_000)  # 61 MiB, written to
         time.sleep(0.05)
         del held
-    assert 50 < peak.mib < 150
+    assert 30 < peak.mib < 150  # what the process had to spare is not counted

@@ -33,7 +33,6 @@ def test_k_may_be_left_out_where_there_is_one() -> None:
         ("ndcg@10=high", "is no requirement"),
         ("ndcg@10=nan", "is no requirement"),
         ("ndcg@ten=.1", "is no requirement"),
-        ("NDCG@10=.1", "is no requirement"),
         ("ndgc@10=.1", "Did you mean ndcg?"),
         ("mrr@10=.1", "mrr is required but not judged. Add it: --metrics ndcg,recall,mrr."),
         ("ndcg@20=.1", "ndcg at 20 is required but not judged. Add it: --k 5,10,20."),
