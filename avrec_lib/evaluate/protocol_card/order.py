@@ -8,11 +8,11 @@ import polars as pl
 
 from avrec_lib.data.facts import Fact, Level, in_percent, level_of, share_of
 from avrec_lib.data.split import Split
+from avrec_lib.data.split_ties import places_of_ids
 
 TIED_AMBER, TIED_RED = 0.01, 0.2
 FEWEST_PAIRS = 100
 STRONG, TOTAL = 0.5, 0.9  # of the concordance between file order and item ids
-WHOLE_NUMBER = r"^-?\d{1,18}$"
 
 
 def needs_order(splits: Sequence[Split]) -> bool:
@@ -113,16 +113,13 @@ def concordance_in_ties(choices: pl.LazyFrame) -> tuple[float | None, int]:
     """Whether tied events stand in the order of their item ids, and over how many pairs of rows.
 
     Over neighbouring rows, in file order, of one user at one time with two different items: the share that goes up in
-    item id minus the share that goes down, as Kendall's tau does over all pairs; 1 sorted up, 0 no relation. Ids that
-    are all whole numbers compare as numbers, as in `data.split_ties`.
+    item id minus the share that goes down, as Kendall's tau does over all pairs; 1 sorted up, 0 no relation. Ids
+    compare as in `data.split_ties`.
     """
     rows = choices.select("user_id", "timestamp", "item_id").with_row_index("row").filter(
         pl.col("timestamp").is_not_null() & pl.col("item_id").is_not_null()
     ).collect()  # fmt: skip
-    item = pl.col("item_id")
-    if rows.height and rows["item_id"].str.contains(WHOLE_NUMBER).all():
-        item = item.cast(pl.Int64)
-    ordered = rows.with_columns(item=item).sort("user_id", "timestamp", "row")
+    ordered = rows.with_columns(item=places_of_ids(rows["item_id"])).sort("user_id", "timestamp", "row")
     tied = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in ("user_id", "timestamp"))
     before = pl.col("item").shift()
     up, down = ordered.select(
