@@ -99,16 +99,15 @@ def beyond_accuracy_values(
 
 def answered_share(ranked: pl.DataFrame, queries: pl.DataFrame, k: int) -> float | None:
     """Share of queries that got a full list of `k`; None without queries."""
-    if queries.is_empty():
-        return None
-    full = ranked.filter(pl.col("rank") == k).get_column("query_id").n_unique()
-    return full / queries.height
+    return _full_lists(Lists.of(ranked, queries, k), k)
+
+
+def _full_lists(lists: Lists, k: int) -> float | None:
+    return float((lists.items[:, k - 1] >= 0).mean()) if len(lists.items) else None
 
 
 def _system_totals(lists: Lists, known: Mapping[str, Any], k: int) -> dict[str, float | None]:
-    totals: dict[str, float | None] = {
-        "answered_share": float((lists.items[:, k - 1] >= 0).mean()) if len(lists.items) else None
-    }
+    totals: dict[str, float | None] = {"answered_share": _full_lists(lists, k)}
     if "catalogue" in known:
         of_items = exposure.item_exposure(lists, known["catalogue"], k)
         shown = of_items["exposure"]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from avrec_lib.errors import UsageError
+from avrec_lib.evaluate.ratio import ratio
 
 # How many of 256 bytes mean a weight of 0, 1, … 5: Poisson(1) in 256ths, with its mean and variance of exactly 1 and
 # a third moment of .98. One byte a weight makes drawing as cheap as the product.
@@ -30,7 +31,7 @@ def bootstrap_means(sums: np.ndarray, counts: np.ndarray, *, resamples: int = 20
     which a column has no defined value is NaN.
     """
     # Around the mean float32 has digits to spare, also for seconds or revenue.
-    centre = _ratio(sums.sum(axis=0), counts.sum(axis=0), otherwise=0.0)
+    centre = ratio(sums.sum(axis=0), counts.sum(axis=0), otherwise=0.0)
     distinct, place = _distinct_columns(counts)
     columns = sums.shape[1]
     top = np.zeros((resamples, columns))
@@ -40,7 +41,7 @@ def bootstrap_means(sums: np.ndarray, counts: np.ndarray, *, resamples: int = 20
         drawn = weights @ table
         top += drawn[:, :columns]
         bottom += drawn[:, columns:]
-    return centre + _ratio(top, bottom[:, place])
+    return centre + ratio(top, bottom[:, place])
 
 
 def bootstrap_intervals(
@@ -58,7 +59,7 @@ def bootstrap_intervals(
     users = (counts > 0).sum(axis=0)
     error = standard_errors(sums, counts)
     # Rounding alone is not spread: values that are all the same have no interval.
-    scale = np.abs(_ratio(sums.sum(axis=0), counts.sum(axis=0), otherwise=0.0))
+    scale = np.abs(ratio(sums.sum(axis=0), counts.sum(axis=0), otherwise=0.0))
     spread = np.flatnonzero(np.nan_to_num(error) > 1e-12 * scale)
     if spread.size:
         means = bootstrap_means(sums[:, spread], counts[:, spread], resamples=resamples, seed=seed)
@@ -76,7 +77,7 @@ def standard_errors(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     users = (counts > 0).sum(axis=0)
     influence = _influence(sums, counts)
     squares = np.einsum("uc,uc->c", influence, influence)
-    return _ratio(np.sqrt(squares * _ratio(users, users - 1)), counts.sum(axis=0))
+    return ratio(np.sqrt(squares * ratio(users, users - 1)), counts.sum(axis=0))
 
 
 def fewest_users(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -90,17 +91,17 @@ def fewest_users(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     influence = _influence(sums, counts)
     largest = np.abs(influence).max(axis=0, initial=0.0)
     # Rounding alone has no shape; and cubes of very small numbers would vanish.
-    scale = np.abs(_ratio(sums.sum(axis=0), counts.sum(axis=0), otherwise=0.0))
-    shape = _ratio(influence, np.where(largest > 1e-12 * scale, largest, 0.0)[None, :], otherwise=0.0)
+    scale = np.abs(ratio(sums.sum(axis=0), counts.sum(axis=0), otherwise=0.0))
+    shape = ratio(influence, np.where(largest > 1e-12 * scale, largest, 0.0)[None, :], otherwise=0.0)
     squares = np.einsum("uc,uc->c", shape, shape)
     cubes = np.einsum("uc,uc,uc->c", shape, shape, shape)
     # mean(r³)² / mean(r²)³ of n users is n · (Σ r³)² / (Σ r²)³.
-    squared_skewness = _ratio(users * cubes**2, squares**3, otherwise=0.0)
+    squared_skewness = ratio(users * cubes**2, squares**3, otherwise=0.0)
     return np.maximum(FEWEST_USERS, np.ceil(25 * squared_skewness - 1e-9)).astype(np.int64)
 
 
 def _influence(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    return sums - _ratio(sums.sum(axis=0), counts.sum(axis=0), otherwise=0.0) * counts
+    return sums - ratio(sums.sum(axis=0), counts.sum(axis=0), otherwise=0.0) * counts
 
 
 def draws(draw: Draw, users: int, resamples: int, seed: int) -> Iterator[tuple[slice, np.ndarray]]:
@@ -142,7 +143,3 @@ def _distinct_columns(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     place = np.array([seen.setdefault(column.tobytes(), len(seen)) for column in counts.T], dtype=np.int64)
     firsts = [int(np.argmax(place == number)) for number in range(len(seen))]
     return counts[:, firsts], place
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float = np.nan) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(np.shape(part), otherwise, dtype=np.float64), where=whole > 0)

@@ -23,6 +23,7 @@ from avrec_lib.evaluate.bootstrap import (
 from avrec_lib.evaluate.metric import metric_label
 from avrec_lib.evaluate.pairing import ValueGrid
 from avrec_lib.evaluate.power import ALPHA, smallest_detectable
+from avrec_lib.evaluate.ratio import ratio
 from avrec_lib.evaluate.significance import Correction, adjusted, sign_flip_p_values
 from avrec_lib.evaluate.verdicts import Better, Verdict, verdict
 from avrec_lib.schema import Values, require_columns
@@ -244,5 +245,4 @@ def _measured_pairs(
 
 
 def _mean(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    n = counts.sum(axis=0)
-    return np.divide(sums.sum(axis=0), n, out=np.full(len(n), np.nan), where=n > 0)
+    return ratio(sums.sum(axis=0), counts.sum(axis=0))

@@ -10,6 +10,7 @@ from avrec_lib.errors import DataError
 from avrec_lib.evaluate.list_sums import blocks_of_sums, first_places, list_sums
 from avrec_lib.evaluate.lists import Lists, row_of_each
 from avrec_lib.evaluate.metric import Metric
+from avrec_lib.evaluate.ratio import ratio
 from avrec_lib.schema import Items, require_columns
 
 METRICS = {
@@ -36,8 +37,7 @@ def intra_list_diversity(lists: Lists, vectors: np.ndarray | sparse.csr_matrix, 
     places = first_places(lists, k)
     squares, count = _squared_sums(places, vectors)
     pairs = count * (count - 1)
-    cosine = np.divide(squares - count, pairs, out=np.full(len(places), np.nan), where=pairs > 0)
-    return np.maximum(1 - cosine, 0.0)  # rounding can leave identical items a hair below 0
+    return np.maximum(1 - ratio(squares - count, pairs), 0.0)  # rounding can leave identical items a hair below 0
 
 
 def label_vectors(labels: pl.DataFrame, item_ids: pl.Series) -> np.ndarray | sparse.csr_matrix:

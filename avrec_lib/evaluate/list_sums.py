@@ -10,6 +10,7 @@ from scipy import sparse
 
 from avrec_lib.errors import UsageError
 from avrec_lib.evaluate.lists import Lists
+from avrec_lib.evaluate.ratio import ratio
 
 _ROWS_AT_ONCE = 8192
 _WORTH_LOADING_TORCH = 50_000_000  # numbers to add; below, scipy has finished before torch is imported
@@ -37,11 +38,6 @@ def list_means(places: np.ndarray, by_item: np.ndarray) -> np.ndarray:
     known = ~np.isnan(by_item)
     total, count = list_sums(places, np.stack([np.where(known, by_item, 0.0), known], axis=1)).T
     return ratio(total, count)
-
-
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """`part` / `whole`, float64; NaN where there is no whole."""
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
 
 
 def blocks_of_sums(

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from avrec_lib.data.durations import with_durations
-from avrec_lib.evaluate.list_sums import ratio
 from avrec_lib.evaluate.lists import Lists, as_values, row_of_each
 from avrec_lib.evaluate.metric import Metric
+from avrec_lib.evaluate.ratio import ratio
 from avrec_lib.evaluate.watch_time import WatchTimeGain, length_bands
 from avrec_lib.schema import Event, is_choice
 

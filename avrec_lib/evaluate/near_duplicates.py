@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from avrec_lib.evaluate.list_sums import first_places, ratio
+from avrec_lib.evaluate.list_sums import first_places
 from avrec_lib.evaluate.lists import Lists, as_values, row_of_each
+from avrec_lib.evaluate.ratio import ratio
 from avrec_lib.schema import Items, require_columns
 
 _PLACES_AT_ONCE = 2**21

@@ -12,6 +12,7 @@ import numpy as np
 
 from avrec_lib.evaluate.judged import Judged
 from avrec_lib.evaluate.metric import Metric
+from avrec_lib.evaluate.ratio import ratio
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -38,12 +39,12 @@ def ndcg(judged: Judged, k: int) -> np.ndarray:
     has k hits, however few there are, unless `divide_by_achievable=True`.
     """
     gained = judged.sum_hits(k, judged.hit_gain / np.log2(judged.hit_rank + 1))
-    return _ratio(gained, judged.sum_best(k, judged.best_gain / np.log2(judged.best_rank + 1)))
+    return ratio(gained, judged.sum_best(k, judged.best_gain / np.log2(judged.best_rank + 1)))
 
 
 def recall(judged: Judged, k: int) -> np.ndarray:
     """h(k) / |R|. LensKit divides by min(k, |R|)."""
-    return _ratio(judged.sum_hits(k), judged.relevant)
+    return ratio(judged.sum_hits(k), judged.relevant)
 
 
 def precision(judged: Judged, k: int) -> np.ndarray:
@@ -69,12 +70,12 @@ def mrr(judged: Judged, k: int) -> np.ndarray:
 def average_precision(judged: Judged, k: int) -> np.ndarray:
     """Σ_{r≤k, hit at r} h(r)/r, divided by min(k, |R|), as in implicit and RePlay: a list of hits alone reads 1."""
     precisions = judged.sum_hits(k, judged.hit_number / judged.hit_rank)
-    return _ratio(precisions, np.minimum(judged.relevant, k))
+    return ratio(precisions, np.minimum(judged.relevant, k))
 
 
 def average_precision_all_relevant(judged: Judged, k: int) -> np.ndarray:
     """The same sum divided by |R|, as in pytrec_eval, ir_measures, ranx and RecTools: below 1 where |R| > k."""
-    return _ratio(judged.sum_hits(k, judged.hit_number / judged.hit_rank), judged.relevant)
+    return ratio(judged.sum_hits(k, judged.hit_number / judged.hit_rank), judged.relevant)
 
 
 AT_K: dict[str, Callable[[Judged, int], np.ndarray]] = {
@@ -102,12 +103,7 @@ def auc(judged: Judged, candidates: int | np.ndarray) -> np.ndarray:
     whole = (ranked == candidates) & ~gap & (judged.sum_hits(judged.lists.depth) == relevant)
     pairs = np.where(whole, relevant * (ranked - relevant), 0)
     below = judged.sum_hits(judged.lists.depth, judged.hit_rank) - relevant * (relevant + 1) / 2
-    return 1 - _ratio(below, pairs)
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, NaN where the whole is 0."""
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return 1 - ratio(below, pairs)
 
 
 def _where_defined(judged: Judged, numbers: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from avrec_lib.evaluate.list_sums import blocks_of_sums, first_places, list_mean
 from avrec_lib.evaluate.lists import Lists, row_of_each
 from avrec_lib.evaluate.metric import Metric
 from avrec_lib.evaluate.popularity import choices
+from avrec_lib.evaluate.ratio import ratio
 from avrec_lib.protocols import queries_table
 
 METRICS = {
@@ -56,8 +57,7 @@ def popularity_lift(lists: Lists, histories: pl.DataFrame, popularity: pl.DataFr
     own = (
         lists.queries.join(means, on="query_id", how="left", maintain_order="left")["users"].cast(pl.Float64).to_numpy()
     )
-    ratio = np.divide(list_means(first_places(lists, k), users), own, out=np.full(len(own), np.nan), where=own > 0)
-    return ratio - 1
+    return ratio(list_means(first_places(lists, k), users), own) - 1
 
 
 def miscalibration(

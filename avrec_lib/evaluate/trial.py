@@ -54,7 +54,7 @@ class Trial:
     def answered(self, k: int, *, known: bool = True) -> float | None:
         """Share of the queries of known users (or of new ones) that got a full list of `k`; None without queries."""
         queries = self.split.warm_queries if known else self.split.cold_queries
-        return answered_share(self.ranked.join(queries, on="query_id", how="semi"), queries, k)
+        return answered_share(self.ranked, queries, k)
 
     def media(self, k: int, items: pl.DataFrame | None = None) -> pl.DataFrame:
         """`schema.Values` of what lists of clips were worth: repeats, the same title again, and where the log has watch

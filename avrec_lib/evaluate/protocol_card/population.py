@@ -8,8 +8,9 @@ import polars as pl
 
 from avrec_lib.data.facts import Fact, in_percent, level_of, share_of
 from avrec_lib.data.split import Split
+from avrec_lib.evaluate.bootstrap import FEWEST_USERS
 
-FEWEST_WARM, MOSTLY, FEW = 30, 0.5, 0.1
+MOSTLY, FEW = 0.5, 0.1
 
 
 def known_users(splits: Sequence[Split]) -> Fact:
@@ -26,13 +27,13 @@ def known_users(splits: Sequence[Split]) -> Fact:
     )
     unseen = share_of(of_unseen, tested)
     words = {"known": f"{people:,}", "asked": f"{asked:,}", "cold": f"{asked - warm:,}", "unseen": in_percent(unseen),
-             "fewest": str(FEWEST_WARM)}  # fmt: skip
+             "fewest": str(FEWEST_USERS)}  # fmt: skip
     share = share_of(warm, asked)
     if splits[0].protocol.get("method") == "cold_user":
         return Fact("users_with_history", warm, share, "info",
                     "This split asks for new users only, as it should: {cold} of {asked} queries have no history.",
                     words)  # fmt: skip
-    if people < FEWEST_WARM:
+    if people < FEWEST_USERS:
         return Fact(
             "users_with_history", warm, share, "amber",
             "Only {known} users of the test have a history ({value} of {asked} queries): fewer than {fewest} carry no "
