@@ -94,7 +94,7 @@ def test_a_missing_column_is_named_with_the_one_that_is_probably_meant(tmp_path:
         ("recs.json", b'[{"user_id": 1,\n"item_id": 2}]\n', "holds no JSON lines. Expected Parquet"),
         ("recs.xlsx", b"PK\x03\x04" + b"\0" * 900, "is a zip or Excel file, not a table of text. Expected Parquet"),
         ("recs.parquet", b"PAR1 broken PAR1", "cannot be read"),
-        ("recs.csv.gz", gzip.compress(TEXT.encode())[:-9], "cannot be unpacked"),
+        ("recs.csv.gz", gzip.compress(TEXT.encode(), mtime=0)[:-9], "cannot be unpacked"),
         ("recs.jsonl", b'{"user_id": 1, "item_id": ["a", "b"], "rank": 1}\n', "holds lists. Expected one row an item"),
     ],
 )
