@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from avrec_lib.errors import UsageError
+from avrec_lib.models.histories import Histories
+from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.top_k import UNRANKED
 
@@ -39,7 +40,8 @@ class IALS(MatrixRecommender):
         self.factors, self.epochs, self.seed = int(factors), int(epochs), int(seed)
         self.regularisation, self.confidence = float(regularisation), float(confidence)
 
-    def _learn(self, matrix: sparse.csr_matrix) -> None:
+    def _learn(self, interactions: Interactions) -> None:
+        matrix = interactions.matrix()
         with threadpool_limits(1, "blas"):  # implicit runs a thread a core by itself
             model = self._solver()
             model.fit(matrix, show_progress=False)
@@ -62,10 +64,10 @@ class IALS(MatrixRecommender):
         self._folding_in.item_factors = self.item_factors
         self._nobody_chose = ~self.item_factors.any(axis=1)
 
-    def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
+    def _score(self, histories: Histories) -> np.ndarray:
         with threadpool_limits(1, "blas"):
-            users = self._folding_in.recalculate_user(np.arange(histories.shape[0]), histories)
+            users = self._folding_in.recalculate_user(np.arange(len(histories)), histories.matrix())
         scores = users @ self.item_factors.T
         scores[:, self._nobody_chose] = UNRANKED
-        scores[histories.getnnz(axis=1) == 0] = UNRANKED
+        scores[histories.lengths == 0] = UNRANKED
         return scores

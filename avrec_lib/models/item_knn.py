@@ -6,6 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from avrec_lib.errors import UsageError
+from avrec_lib.models.histories import Histories
+from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.top_k import UNRANKED
 
@@ -30,7 +32,8 @@ class ItemKNN(MatrixRecommender):
             )  # fmt: skip
         self.neighbours, self.shrinkage = neighbours, shrinkage
 
-    def _learn(self, matrix: sparse.csr_matrix) -> None:
+    def _learn(self, interactions: Interactions) -> None:
+        matrix = interactions.matrix()
         norms = np.sqrt(np.asarray(matrix.sum(axis=0)).ravel())
         by_item = matrix.T.tocsr()
         parts = [self._neighbours_of(by_item, matrix, norms, start) for start in range(0, len(norms), _ROWS)]
@@ -58,6 +61,6 @@ class ItemKNN(MatrixRecommender):
         similarity.check_format(full_check=True)  # numbers from a file must not reach beyond the arrays
         self._by_neighbour = similarity.T.tocsr()
 
-    def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
-        scores = (histories @ self._by_neighbour).toarray()
+    def _score(self, histories: Histories) -> np.ndarray:
+        scores = (histories.matrix() @ self._by_neighbour).toarray()
         return np.where(scores > 0, scores, np.float32(UNRANKED))

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from scipy import sparse
 
 from avrec_lib.errors import UsageError
+from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.saving import load_model, save_model
 from avrec_lib.models.top_k import UNRANKED, top_k
@@ -23,21 +23,27 @@ BLOCK_BYTES = 64 * 2**20
 
 
 class MatrixRecommender(ABC):
-    """A recommender whose scores are a function of the user's row of the interaction matrix.
+    """A recommender whose scores are a function of what a query may know, computed for a block of queries at once.
 
     A subclass says how it learns (`_learn`) and how it scores a block of histories (`_score`), and keeps what it
-    learned in the arrays named by `learned`. Its constructor arguments are its options, saved beside the arrays.
+    learned in the arrays named by `learned`. Its constructor arguments are its options, saved beside the arrays. A
+    model made of others names them in `parts`; they share its catalogue, and are saved with it.
     """
 
     name: str
     learned: ClassVar[tuple[str, ...]] = ()
 
-    @abstractmethod
-    def _learn(self, matrix: sparse.csr_matrix) -> None:
-        """Learn from users × items of ones."""
+    @property
+    def parts(self) -> Sequence[MatrixRecommender]:
+        """The models that this one is made of."""
+        return ()
 
     @abstractmethod
-    def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
+    def _learn(self, interactions: Interactions) -> None:
+        """Learn from a log in integer rows, and from what is known of its items and users."""
+
+    @abstractmethod
+    def _score(self, histories: Histories) -> np.ndarray:
         """Scores (queries, items) float32, `UNRANKED` where there is nothing to say. The caller may overwrite it."""
 
     @abstractmethod
@@ -48,10 +54,14 @@ class MatrixRecommender(ABC):
         """Learn from events; returns itself.
 
         Columns user_id and item_id (strings), timestamp where there is one; with a column event only what counts as a
-        choice (`schema.is_choice`) is learned from. `users` is for models that know more of them than their history.
+        choice (`schema.is_choice`) is learned from. `items` and `users` (`schema.Items`, `schema.Users`) are for models
+        that know more of them than who chose what; every item of `items` is in the catalogue.
         """
-        interactions = Interactions.of(train, items)
-        self._learn(interactions.matrix())
+        return self.fit_interactions(Interactions.of(train, items, users))
+
+    def fit_interactions(self, interactions: Interactions) -> Self:
+        """Learn from a log that is in integer rows already, as several models can share it; returns itself."""
+        self._learn(interactions)
         self._resume(interactions)
         return self
 
@@ -74,11 +84,15 @@ class MatrixRecommender(ABC):
         asked = queries_table(queries)
         allowed = None if candidates is None else np.sort(self._fitted().rows_of(candidates))
         parts = []
+        met = self._fitted().places_of(asked, seen) if exclude_seen and seen is not None else None
+        start = 0
         for block, histories, scores in self._blocks(asked):
             if exclude_seen:
-                scores[histories.nonzero()] = UNRANKED
-                if seen is not None:
-                    scores[self._fitted().places_of(block, seen)] = UNRANKED
+                scores[histories.queries, histories.items] = UNRANKED
+            if met is not None:
+                first, end = np.searchsorted(met[0], (start, start + block.height))
+                scores[met[0][first:end] - start, met[1][first:end]] = UNRANKED
+            start += block.height
             if allowed is not None:
                 best, kept = top_k(scores[:, allowed], k)
                 best = allowed[best]
@@ -109,7 +123,7 @@ class MatrixRecommender(ABC):
             raise UsageError("{name} was asked before it was fitted.", hint="Call fit(train) first.", name=self.name)
         return self._interactions
 
-    def _blocks(self, queries: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, sparse.csr_matrix, np.ndarray]]:
+    def _blocks(self, queries: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, Histories, np.ndarray]]:
         """Queries, histories and scores, some rows at a time, so that a block of scores stays under BLOCK_BYTES."""
         interactions = self._fitted()
         size = max(1, BLOCK_BYTES // (4 * len(interactions.item_ids)))
@@ -130,6 +144,12 @@ class MatrixRecommender(ABC):
         """The constructor arguments of this model."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
+    def all_parts(self) -> Iterator[MatrixRecommender]:
+        """This model, and all that it is made of."""
+        yield self
+        for part in self.parts:
+            yield from part.all_parts()
+
     def save(self, folder: Path) -> None:
         """Write the fitted model to `folder` (safetensors, Parquet, JSON), whole or not at all."""
         save_model(self, self._fitted(), folder)
@@ -141,5 +161,7 @@ class MatrixRecommender(ABC):
 
     def _resume(self, interactions: Interactions) -> None:
         """Take up what was learned; raises ValueError when the arrays do not fit the catalogue or each other."""
+        for part in self.parts:
+            part._resume(interactions)
         self._prepare(len(interactions.item_ids))
         self._interactions = interactions

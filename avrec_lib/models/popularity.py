@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
+from avrec_lib.models.histories import Histories
+from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.top_k import UNRANKED
 
@@ -15,13 +16,13 @@ class Popularity(MatrixRecommender):
     name = "popularity"
     learned = ("counts",)
 
-    def _learn(self, matrix: sparse.csr_matrix) -> None:
-        counts = np.asarray(matrix.sum(axis=0), dtype=np.float32).ravel()
+    def _learn(self, interactions: Interactions) -> None:
+        counts = np.bincount(interactions.matrix().indices, minlength=len(interactions.item_ids)).astype(np.float32)
         self.counts = np.where(counts > 0, counts, np.float32(UNRANKED))
 
     def _prepare(self, items: int) -> None:
         if self.counts.shape != (items,) or np.isnan(self.counts).any():
             raise ValueError("counts do not fit the catalogue")
 
-    def _score(self, histories: sparse.csr_matrix) -> np.ndarray:
-        return np.tile(self.counts, (histories.shape[0], 1))
+    def _score(self, histories: Histories) -> np.ndarray:
+        return np.tile(self.counts, (len(histories), 1))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
 
+from avrec_lib import __version__
+from avrec_lib.data.checksums import digest
 from avrec_lib.errors import DataError
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.paths import replacing
@@ -18,45 +20,73 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="MatrixRecommender")
 
-FORMAT = 1
+FORMAT = 2
 CARD, ARRAYS, ITEMS, LOG = "model.json", "arrays.safetensors", "items.parquet", "log.parquet"
 
 
 def save_model(model: MatrixRecommender, interactions: Interactions, folder: Path) -> None:
-    """Write `model` into `folder`, which is replaced as a whole or left as it was."""
+    """Write `model` into `folder`, which is replaced as a whole or left as it was.
+
+    `model.json` has the format, the version of avrec, the options of the model and its parts, and the SHA-256 of the
+    other files.
+    """
     from safetensors.numpy import save_file
 
-    card = json.dumps({"format": FORMAT, "model": type(model).__name__, "options": model.options()}, indent=1)
-    arrays = {name: np.ascontiguousarray(getattr(model, name)) for name in model.learned}
+    arrays = {
+        f"{place}.{name}": np.ascontiguousarray(getattr(part, name))
+        for place, part in enumerate(model.all_parts())
+        for name in part.learned
+    }
     with replacing(folder) as beside:
         beside.mkdir(parents=True)
         save_file(arrays, beside / ARRAYS)
         interactions.item_rows.write_parquet(beside / ITEMS)
         interactions.log.write_parquet(beside / LOG)
-        (beside / CARD).write_text(card + "\n", "utf-8")
+        card = {"format": FORMAT, "avrec": __version__, "name": model.name, **_described(model), "files": _sums(beside)}
+        (beside / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def load_model(kind: type[Model], folder: Path) -> Model:
     """The model of class `kind` that `save_model` wrote.
 
-    Raises DataError when the folder is damaged, holds another model or format, or arrays that do not fit together.
+    Raises DataError when the folder is damaged (any byte of it), holds another model or format, or arrays that do not
+    fit together.
     """
+    model = _read(folder, expected=kind.__name__)
+    assert isinstance(model, kind)  # its name was checked
+    return model
+
+
+def open_model(folder: Path) -> MatrixRecommender:
+    """The model of the house that was saved in `folder`, whatever its class; raises as `load_model`."""
+    return _read(folder)
+
+
+def _read(folder: Path, expected: str | None = None) -> MatrixRecommender:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         card = json.loads((folder / CARD).read_text("utf-8"))
-        if (card["format"], card["model"]) != (FORMAT, kind.__name__):
+        if card["format"] != FORMAT or card["model"] != (expected or card["model"]):
             raise DataError(
-                "{folder} holds a {found} of format {format}, not a {expected} of format {known}.", folder=folder,
-                found=card["model"], format=card["format"], expected=kind.__name__, known=FORMAT,
+                "{folder} holds a {found} of format {format}, not a {expected} of format {known}.",
+                hint="Train the model again.", folder=folder, found=card["model"], format=card["format"],
+                expected=expected or card["model"], known=FORMAT,
             )  # fmt: skip
-        model = kind(**card["options"])
+        changed = [name for name, sum_ in _sums(folder).items() if card["files"][name] != sum_]
+        if changed:
+            raise DataError(
+                "{file} is not the file that was saved: its checksum differs.", hint="Train the model again.",
+                file=folder / changed[0],
+            )  # fmt: skip
+        model = _made(card)
         arrays = load_file(folder / ARRAYS)
-        if set(arrays) != set(kind.learned):
-            raise ValueError(f"arrays {sorted(arrays)} instead of {sorted(kind.learned)}")
-        for name, array in arrays.items():
-            setattr(model, name, array)
+        for place, part in enumerate(model.all_parts()):
+            for name in part.learned:
+                setattr(part, name, arrays.pop(f"{place}.{name}"))
+        if arrays:
+            raise ValueError(f"unexpected arrays {sorted(arrays)}")
         ids = pl.read_parquet(folder / ITEMS).sort("item_row").get_column("item_id").to_numpy()
         log = pl.read_parquet(folder / LOG)
         if log.get_column("item_row").max() >= len(ids):  # type: ignore[operator]
@@ -65,3 +95,33 @@ def load_model(kind: type[Model], folder: Path) -> Model:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, pl.exceptions.PolarsError) as error:
         raise DataError("The model in {folder} cannot be read: {error}.", folder=folder, error=error) from error
     return model
+
+
+def _described(model: MatrixRecommender) -> dict[str, Any]:
+    """Class and options, the models among them described in the same way."""
+    return {"model": type(model).__name__, "options": {name: _plain(each) for name, each in model.options().items()}}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return _described(value) if hasattr(value, "options") else value
+
+
+def _made(card: dict[str, Any]) -> MatrixRecommender:
+    """The unfitted model that `_described` describes; only classes of the house."""
+    from avrec_lib import models
+
+    if card["model"] not in models.__all__:
+        raise ValueError(f"{card['model']} is no model of this version")
+    return getattr(models, card["model"])(**{name: _options(each) for name, each in card["options"].items()})
+
+
+def _options(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_options(each) for each in value]
+    return _made(value) if isinstance(value, dict) and "model" in value else value
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    return {name: digest(folder / name, "sha256") for name in (ARRAYS, ITEMS, LOG)}

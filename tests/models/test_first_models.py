@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 from contract import RecommenderContract, checkerboard
-from scipy import sparse
 
 from avrec_lib.models import EASE, ItemKNN, Popularity
+from avrec_lib.models.interactions import Interactions
 from avrec_lib.protocols import Query, Recommender
 
 
@@ -55,11 +55,10 @@ class TestEASE(RecommenderContract):
         return EASE(regularisation=1.0)
 
     def test_the_weights_are_those_of_the_closed_form(self) -> None:
-        rng = np.random.default_rng(0)
-        matrix = sparse.csr_matrix((rng.random((30, 8)) < 0.4).astype(np.float32))
-        model = EASE(regularisation=2.0)
-        model._learn(matrix)
-        dense = matrix.toarray().astype(float)
+        users, items = np.nonzero(np.random.default_rng(0).random((30, 8)) < 0.4)
+        train = pl.DataFrame({"user_id": users, "item_id": items}).cast(pl.String)
+        model = EASE(regularisation=2.0).fit(train)
+        dense = Interactions.of(train).matrix().toarray().astype(float)
         precision = np.linalg.inv(dense.T @ dense + 2.0 * np.eye(8))
         expected = np.eye(8) - precision / np.diag(precision)
         np.testing.assert_allclose(model.weights, expected, atol=1e-6)
