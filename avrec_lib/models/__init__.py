@@ -3,6 +3,7 @@
 from avrec_lib.models.ease import EASE
 from avrec_lib.models.ials import IALS
 from avrec_lib.models.item_knn import ItemKNN
+from avrec_lib.models.item_transitions import ItemTransitions
 from avrec_lib.models.popularity import Popularity
 
-__all__ = ["EASE", "IALS", "ItemKNN", "Popularity"]
+__all__ = ["EASE", "IALS", "ItemKNN", "ItemTransitions", "Popularity"]
