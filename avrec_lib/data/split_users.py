@@ -17,11 +17,13 @@ COUNT = pl.len().cast(pl.Int64)  # of the rows of a group, as a number that may 
 def leave_last_out(rows: pl.DataFrame, tie_rule: TieRule, seed: int, order: int = 0) -> Parts:
     """Each user's last choice is the test, all the others train; who has one choice only trains.
 
-    What other users do later is in the training rows: the price of this split, which `future_share` counts.
+    What other users do later is in the training rows: the price of this split, which `future_share` counts. Rows of a
+    user at one time stand in training in the order that `tie_rule` gives them, as in the histories of the queries.
     """
-    known, hidden, asked = _last_choices(in_user_order(rows, tie_rule, seed, order), pl.lit(1))
+    ordered = in_user_order(rows, tie_rule, seed, order)
+    known, hidden, asked = _last_choices(ordered, pl.lit(1))
     train, test = _apart(rows.filter("chosen"), hidden, MOMENT)
-    return Parts(train, test, known, asked=asked)
+    return Parts(train if tie_rule == "file_order" else _in_the_order_of(ordered, train), test, known, asked=asked)
 
 
 def user_holdout(rows: pl.DataFrame, test_share: float, tie_rule: TieRule, seed: int, timed: bool) -> Parts:
@@ -41,6 +43,12 @@ def user_holdout(rows: pl.DataFrame, test_share: float, tie_rule: TieRule, seed:
     _, hidden, asked = _last_choices(pairs.sort("user_id", lots), hidden_count)
     known, test = _apart(own, hidden, PAIR)
     return Parts(train, test.filter("chosen"), known, asked=asked.with_columns(tied=False))
+
+
+def _in_the_order_of(ordered: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    places = ordered.with_row_index("place").select(*MOMENT, "place").unique(MOMENT, keep="first")
+    placed = rows.join(places, on=MOMENT, how="left", maintain_order="left")
+    return placed.sort("place", maintain_order=True).drop("place")
 
 
 def _apart(rows: pl.DataFrame, hidden: pl.DataFrame, on: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -13,23 +13,26 @@ from avrec_lib.models.top_k import UNRANKED
 
 
 class ItemTransitions(MatrixRecommender):
-    """Score of j = Σₐ decayᵃ · T[hₐ, j] / nⱼ^popularity_power over the last `steps` items hₐ of a history, a = 0 last.
+    """Score of j = Σₐ decayᵃ · T[hₐ, j] / (nⱼ^target_power · nₕ^source_power) over the last `steps` items h of a history.
 
-    T[i, j] = Σ decay^(d − 1) over all places in the training histories where j came d ≤ `steps` events after i; nⱼ is
-    the number of users of j. An item that never followed one of the last ones is not ranked. The memory it takes grows
+    a counts from 0 for the last item. T[i, j] = Σ decay^(d − 1) over all places in the training histories where j came
+    d ≤ `steps` events after i; n is the number of users of an item. An item that never followed one of the last ones is not ranked. The memory it takes grows
     with events × steps. A first-order chain (Rendle et al. 2010 factorise it) smoothed over more than one step.
     """
 
     name = "item transitions"
-    learned = ("transition_data", "transition_columns", "transition_starts", "scale")
+    learned = ("transition_data", "transition_columns", "transition_starts")
 
-    def __init__(self, steps: int = 10, decay: float = 0.8, popularity_power: float = 0.3) -> None:
-        if not isinstance(steps, int) or steps < 1 or not 0 < decay <= 1 or not popularity_power >= 0:
+    def __init__(
+        self, steps: int = 10, decay: float = 0.8, target_power: float = 0.3, source_power: float = 0.5
+    ) -> None:  # fmt: skip
+        if not isinstance(steps, int) or steps < 1 or not 0 < decay <= 1 or min(target_power, source_power) < 0:
             raise UsageError(
-                "Item transitions take steps from 1, a decay above 0, up to 1, and a popularity_power of 0 or more, "
-                "not {options}.", options=(steps, decay, popularity_power),
+                "Item transitions take steps from 1, a decay above 0, up to 1, and powers of 0 or more, not {options}.",
+                options=(steps, decay, target_power, source_power),
             )  # fmt: skip
-        self.steps, self.decay, self.popularity_power = steps, float(decay), float(popularity_power)
+        self.steps, self.decay = steps, float(decay)
+        self.target_power, self.source_power = float(target_power), float(source_power)
 
     def _learn(self, interactions: Interactions) -> None:
         past = interactions.past
@@ -41,20 +44,19 @@ class ItemTransitions(MatrixRecommender):
             earlier, later = past.items[:-distance][same], past.items[distance:][same]
             weights = np.full(len(earlier), self.decay ** (distance - 1), dtype=np.float32)
             transitions += sparse.csr_matrix((weights, (earlier, later)), shape=shape)
-        transitions.sort_indices()
-        self.transition_data, self.transition_columns = transitions.data, transitions.indices
-        self.transition_starts = transitions.indptr
-        people = np.bincount(past.matrix().indices, minlength=past.catalogue)
-        self.scale = (1 / np.maximum(people, 1) ** self.popularity_power).astype(np.float32)
+        people = np.maximum(np.bincount(past.matrix().indices, minlength=past.catalogue), 1.0)
+        scaled = sparse.diags(people**-self.source_power) @ transitions @ sparse.diags(people**-self.target_power)
+        scaled.sort_indices()
+        self.transition_data, self.transition_columns = scaled.data.astype(np.float32), scaled.indices
+        self.transition_starts = scaled.indptr
 
     def _prepare(self, items: int) -> None:
         arrays = (self.transition_data, self.transition_columns, self.transition_starts)
-        transitions = sparse.csr_matrix(arrays, shape=(items, items))
-        transitions.check_format(full_check=True)  # numbers from a file must not reach beyond the arrays
-        if self.scale.shape != (items,) or not np.isfinite(self.scale).all():
-            raise ValueError("scale does not fit the catalogue")
-        self._scaled = transitions.multiply(self.scale).tocsr()
+        self._transitions = sparse.csr_matrix(arrays, shape=(items, items))
+        self._transitions.check_format(full_check=True)  # numbers from a file must not reach beyond the arrays
+        if not np.isfinite(self.transition_data).all():
+            raise ValueError("transition_data are no numbers")
 
     def _score(self, histories: Histories) -> np.ndarray:
-        scores = (histories.latest(self.steps).recent(self.decay) @ self._scaled).toarray()
+        scores = (histories.latest(self.steps).recent(self.decay) @ self._transitions).toarray()
         return np.where(scores > 0, scores, np.float32(UNRANKED))

@@ -144,6 +144,10 @@ class MatrixRecommender(ABC):
         """The constructor arguments of this model."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
+    def users(self) -> pl.Series:
+        """The ids of the users that the model was trained on."""
+        return self._fitted().user_rows.get_column("user_id")
+
     def all_parts(self) -> Iterator[MatrixRecommender]:
         """This model, and all that it is made of."""
         yield self

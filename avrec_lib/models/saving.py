@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +15,7 @@ from avrec_lib import __version__
 from avrec_lib.data.checksums import digest
 from avrec_lib.errors import DataError
 from avrec_lib.models.interactions import Interactions
-from avrec_lib.paths import replacing
+from avrec_lib.paths import inside, replacing
 
 if TYPE_CHECKING:
     from avrec_lib.models.matrix_recommender import MatrixRecommender
@@ -60,6 +62,24 @@ def load_model(kind: type[Model], folder: Path) -> Model:
 def open_model(folder: Path) -> MatrixRecommender:
     """The model of the house that was saved in `folder`, whatever its class; raises as `load_model`."""
     return _read(folder)
+
+
+def save_models(models: Iterable[MatrixRecommender], folder: Path) -> None:
+    """Save every model in a folder of its own inside `folder`, named after it."""
+    for model in models:
+        save_model(model, model._fitted(), inside(folder, re.sub(r"\W+", "-", model.name).strip("-").lower()))
+
+
+def saved_models(folder: Path) -> dict[str, Path]:
+    """The folders of the models saved inside `folder`, by name; what has a damaged card is named after its folder."""
+    found = {}
+    for card in sorted(folder.glob(f"*/{CARD}")):
+        try:
+            name = str(json.loads(card.read_text("utf-8"))["name"])
+        except (OSError, ValueError, KeyError, TypeError):
+            name = card.parent.name
+        found[name] = card.parent
+    return found
 
 
 def _read(folder: Path, expected: str | None = None) -> MatrixRecommender:

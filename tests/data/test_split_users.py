@@ -64,6 +64,15 @@ def test_random_orders_are_frozen_and_several() -> None:
     assert len(last_items) > 1  # each user has an order of their own
 
 
+@pytest.mark.parametrize("tie_rule", ["file_order", "item_id", "item_id_descending", "random"])
+def test_training_rows_stand_in_the_order_of_the_histories(tie_rule) -> None:
+    data = log([*((user, item, 3) for item in "31254" for user in "ab"), ("a", "9", 0)])
+    for split in split_windows(data, "leave_last_out", tie_rule=tie_rule, tie_orders=3):
+        trained = split.train.sort("timestamp", maintain_order=True).group_by("user_id").agg("item_id")
+        both = trained.join(split.queries, on="user_id")
+        assert both["item_id"].to_list() == both["history"].to_list()
+
+
 def test_a_last_choice_the_user_already_had_is_no_question() -> None:
     data = log([("a", "x", 0), ("a", "y", 1), ("a", "x", 2), ("b", "x", 0), ("b", "y", 1)])
     hidden = split_dataset(data, "leave_last_out")

@@ -28,20 +28,26 @@ class TestItemTransitions(RecommenderContract):
         return ItemTransitions()
 
     def test_what_followed_counts_less_with_every_step(self) -> None:
-        model = ItemTransitions(steps=2, decay=0.5, popularity_power=0).fit(log("xyz", "xz"))
+        model = ItemTransitions(steps=2, decay=0.5, target_power=0, source_power=0).fit(log("xyz", "xz"))
         # x → y at one step; x → z at two steps (.5) and at one step (1)
         assert scores(model, "x") == {"z": pytest.approx(1.5), "y": pytest.approx(1.0)}
 
     def test_older_items_of_the_history_count_less_and_popular_targets_are_damped(self) -> None:
-        model = ItemTransitions(steps=2, decay=0.5, popularity_power=1).fit(log("xa", "yb", "b"))
+        model = ItemTransitions(steps=2, decay=0.5, target_power=1, source_power=0).fit(log("xa", "yb", "b"))
         # a: chosen by one user and follows x, the item before the last (.5); b: by two users (1/2), follows the last
         assert scores(model, "xy") == {"a": pytest.approx(0.5), "b": pytest.approx(0.5)}
+
+    def test_a_popular_source_says_less(self) -> None:
+        model = ItemTransitions(target_power=0, source_power=0.5).fit(log("xa", "x", "x", "x"))
+        assert scores(model, "x") == {"a": pytest.approx(0.5)}  # x has 4 users: 1 / sqrt(4)
 
     def test_nothing_passes_from_one_user_to_the_next(self) -> None:
         assert scores(ItemTransitions().fit(log("x", "y")), "x") == {}
 
 
-@pytest.mark.parametrize("options", [{"steps": 0}, {"decay": 0}, {"decay": 1.1}, {"popularity_power": -1}])
+@pytest.mark.parametrize(
+    "options", [{"steps": 0}, {"decay": 0}, {"decay": 1.1}, {"target_power": -1}, {"source_power": -1}]
+)
 def test_options_out_of_range_are_refused(options: dict) -> None:
     with pytest.raises(UsageError):
         ItemTransitions(**options)
