@@ -13,11 +13,12 @@ from avrec_lib.models.top_k import UNRANKED
 
 
 class ItemTransitions(MatrixRecommender):
-    """Score of j = Σₐ decayᵃ · T[hₐ, j] / (nⱼ^target_power · nₕ^source_power) over the last `steps` items h of a history.
+    """Score of j = Σ decayᵃ · T[h, j] / (nⱼ^target_power · nₕ^source_power) over the last `steps` items h of a history.
 
-    a counts from 0 for the last item. T[i, j] = Σ decay^(d − 1) over all places in the training histories where j came
-    d ≤ `steps` events after i; n is the number of users of an item. An item that never followed one of the last ones is not ranked. The memory it takes grows
-    with events × steps. A first-order chain (Rendle et al. 2010 factorise it) smoothed over more than one step.
+    The age a of the last item is 0. T[i, j] = Σ decay^(d − 1) over all places in the training histories where j came
+    d ≤ `steps` events after i; n is the number of users of an item. An item that never followed one of the last ones is
+    not ranked. The memory it takes grows with events × steps. A first-order chain (Rendle et al. 2010 factorise it)
+    smoothed over more than one step.
     """
 
     name = "item transitions"
