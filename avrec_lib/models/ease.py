@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
 
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Real, Space
 from avrec_lib.models.top_k import UNRANKED, top_k
 
 _ROWS = 512
@@ -21,6 +24,7 @@ class EASE(MatrixRecommender):
     """
 
     name = "EASE"
+    space: ClassVar[Space] = {"regularisation": Real(1.0, 10_000.0, log=True)}
     learned = ("weights", "kept")
 
     def __init__(self, regularisation: float = 250.0, max_items: int = 10_000) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy import sparse
 
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Space
 from avrec_lib.models.top_k import UNRANKED
 
 
@@ -13,6 +16,7 @@ class Popularity(MatrixRecommender):
     """Items by the number of training users who chose them, the same list for everyone but for what they have seen."""
 
     name = "popularity"
+    space: ClassVar[Space] = {}
     learned = ("counts",)
 
     def _learn(self, matrix: sparse.csr_matrix) -> None:
