@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy import sparse
 
@@ -9,6 +11,7 @@ from avrec_lib.errors import UsageError
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 
 _ROWS = 512
@@ -22,6 +25,7 @@ class ItemKNN(MatrixRecommender):
     """
 
     name = "item-KNN"
+    space: ClassVar[Space] = {"neighbours": Whole(10, 1000, log=True), "shrinkage": Real(0.0, 100.0)}
     learned = ("similarity_data", "similarity_columns", "similarity_starts")
 
     def __init__(self, neighbours: int = 100, shrinkage: float = 0.0) -> None:
