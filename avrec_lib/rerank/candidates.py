@@ -89,7 +89,9 @@ def rerank(
 
     `relevance` says what a place is worth (`Candidates.of`). The first `keep` places stay as they are: they are where
     most of the hits are. A list shorter than `k` stays as short. `score` is what the model gave, so it need not fall
-    with the rank. Raises UsageError for a `k` below 1, above `depth`, or a `keep` that is not within 0 and `k`.
+    with the rank. Who asks for one list again and again (a slider) makes `Candidates` once and calls its `ranked` on
+    what `method.pick` says: that skips all checks of the table. Raises UsageError for a `k` below 1, above `depth`, or
+    a `keep` that is not within 0 and `k`.
     """
     check_k(k)
     if depth < k:
