@@ -7,8 +7,8 @@ the leading 64 directions of the items' positive pointwise mutual information in
 from rows that are nobody's answer, in validation or test: they know no tag, so that one side cannot be read off the
 other. Ties of time are put in order by `--orders` lots; each user's lists in all of them are one cluster of the
 bootstrap. Method, relevance and trade-off are chosen on validation (leave-last-out inside the training rows): the
-largest share of the gap at a loss of at most 2 % of NDCG@10; the test is looked at once, for what was chosen. The gap
-runs from the model's list to the most diverse one of its first 60, found and judged by the reported similarity. `by chance` is a
+largest share of the gap at a loss of at most 2 % of NDCG@10; nothing is chosen on the test. The gap runs from the
+model's list to the most diverse one of its first 60, found and judged by the reported similarity. `by chance` is a
 random ten of the 60. Last: milliseconds for one list.
 """
 
