@@ -183,7 +183,7 @@ def test_two_processes_do_not_tune_in_one_folder(tmp_path):
 @pytest.mark.slow
 def test_a_tuning_that_is_killed_ends_with_exactly_its_budget(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from dials import Dial, windows; from avrec_lib.training.tuning import tune;"
+        "from pathlib import Path; from dials import Dial, windows; from avrec_lib.training.tuning import tune;"
         f"tune(Dial, windows(), budget=14, fixed={{'pause': 0.05}}, store=Path({str(tmp_path)!r}))"
     )
     paths = [str(ROOT), str(ROOT / "tests" / "data"), str(ROOT / "tests" / "training")]
