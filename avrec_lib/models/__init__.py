@@ -4,5 +4,6 @@ from avrec_lib.models.ease import EASE
 from avrec_lib.models.ials import IALS
 from avrec_lib.models.item_knn import ItemKNN
 from avrec_lib.models.popularity import Popularity
+from avrec_lib.models.user_knn import UserKNN
 
-__all__ = ["EASE", "IALS", "ItemKNN", "Popularity"]
+__all__ = ["EASE", "IALS", "ItemKNN", "Popularity", "UserKNN"]
