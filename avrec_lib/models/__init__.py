@@ -4,7 +4,18 @@ from avrec_lib.models.ease import EASE
 from avrec_lib.models.ials import IALS
 from avrec_lib.models.item_knn import ItemKNN
 from avrec_lib.models.popularity import Popularity
+from avrec_lib.models.popularity_in_segment import ItemSegmentPopularity, SegmentPopularity
 from avrec_lib.models.popularity_in_time import RecentPopularity, SeasonalPopularity
 from avrec_lib.models.user_knn import UserKNN
 
-__all__ = ["EASE", "IALS", "ItemKNN", "Popularity", "RecentPopularity", "SeasonalPopularity", "UserKNN"]
+__all__ = [
+    "EASE",
+    "IALS",
+    "ItemKNN",
+    "ItemSegmentPopularity",
+    "Popularity",
+    "RecentPopularity",
+    "SeasonalPopularity",
+    "SegmentPopularity",
+    "UserKNN",
+]
