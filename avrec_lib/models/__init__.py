@@ -1,6 +1,8 @@
 """Who ranks? One file a family; every model passes the same contract test."""
 
+from avrec_lib.models.bpr import BPR
 from avrec_lib.models.ease import EASE
+from avrec_lib.models.feature_ials import FeatureIALS
 from avrec_lib.models.ials import IALS
 from avrec_lib.models.item_knn import ItemKNN
 from avrec_lib.models.popularity import Popularity
@@ -9,8 +11,10 @@ from avrec_lib.models.popularity_in_time import RecentPopularity, SeasonalPopula
 from avrec_lib.models.user_knn import UserKNN
 
 __all__ = [
+    "BPR",
     "EASE",
     "IALS",
+    "FeatureIALS",
     "ItemKNN",
     "ItemSegmentPopularity",
     "Popularity",
