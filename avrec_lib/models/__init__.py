@@ -1,11 +1,31 @@
 """Who ranks? One file a family; every model passes the same contract test."""
 
 from avrec_lib.models.blend import Blend
+from avrec_lib.models.bpr import BPR
 from avrec_lib.models.ease import EASE
+from avrec_lib.models.feature_ials import FeatureIALS
 from avrec_lib.models.ials import IALS
 from avrec_lib.models.item_knn import ItemKNN
 from avrec_lib.models.item_transitions import ItemTransitions
 from avrec_lib.models.learned_ranker import LearnedRanker
 from avrec_lib.models.popularity import Popularity
+from avrec_lib.models.popularity_in_segment import ItemSegmentPopularity, SegmentPopularity
+from avrec_lib.models.popularity_in_time import RecentPopularity, SeasonalPopularity
+from avrec_lib.models.user_knn import UserKNN
 
-__all__ = ["EASE", "IALS", "Blend", "ItemKNN", "ItemTransitions", "LearnedRanker", "Popularity"]
+__all__ = [
+    "BPR",
+    "EASE",
+    "IALS",
+    "Blend",
+    "FeatureIALS",
+    "ItemKNN",
+    "ItemSegmentPopularity",
+    "ItemTransitions",
+    "LearnedRanker",
+    "Popularity",
+    "RecentPopularity",
+    "SeasonalPopularity",
+    "SegmentPopularity",
+    "UserKNN",
+]
