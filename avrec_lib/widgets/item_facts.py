@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,7 +15,6 @@ from avrec_lib.evaluate.popularity import birth_of_items, choices, item_populari
 from avrec_lib.schema import Items
 
 UNKNOWN_AGE = 0.5
-_DAYS_OF_A_YEAR = 365.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +62,9 @@ class ItemFacts:
         users = numbers["users"].fill_null(0).to_numpy()
         everybody = chosen["user_id"].n_unique()
         band = numbers["band"].cast(pl.String).fill_null("tail")  # what nobody chose is in the tail too
-        born = 1970 + numbers["born"].dt.epoch("s").cast(pl.Float64).fill_null(np.nan).to_numpy() / (
-            86_400 * _DAYS_OF_A_YEAR
-        )
+        moment = pl.col("born").dt
+        years = numbers.select(moment.year() + (moment.ordinal_day() - 1) / 366).to_series()
+        born = years.cast(pl.Float64).fill_null(np.nan).to_numpy()
         labels = item_labels(rows, "tags") if "tags" in rows.columns else pl.DataFrame()
         return cls(
             known.to_numpy(), table["title"].fill_null(table["item_id"]).to_list(), table["tags"].to_list(),
@@ -89,15 +88,24 @@ class ItemFacts:
 
         Where one of the two items has no tags, the cosine of who chose them alone.
         """
-        # Dense on the right: a product of sparse with few dense columns is many times faster than sparse with sparse.
-        alike = self.choice_vectors[rows] @ self.choice_vectors[columns].toarray().T
-        if self.tag_vectors is None:
-            return alike
-        ours, theirs = self.tag_vectors[rows], self.tag_vectors[columns]
-        by_tags = ours @ theirs.T
-        by_tags = by_tags.toarray() if sparse.issparse(by_tags) else by_tags
-        is_tagged = np.outer(_is_filled(ours), _is_filled(theirs))
-        return np.where(is_tagged, (alike + by_tags) / 2, alike)
+        return self.similarities(rows)(columns)
+
+    def similarities(self, rows: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """`similarity` of `rows` to any columns, for asking again and again."""
+        ours = self.choice_vectors[rows]
+        our_tags = None if self.tag_vectors is None else self.tag_vectors[rows]
+
+        def to(columns: np.ndarray) -> np.ndarray:
+            # Dense on the right: sparse times few dense columns is many times faster than sparse times sparse.
+            alike = ours @ self.choice_vectors[columns].toarray().T
+            if self.tag_vectors is None or our_tags is None:
+                return alike
+            their_tags = self.tag_vectors[columns]
+            by_tags = our_tags @ their_tags.T
+            by_tags = by_tags.toarray() if sparse.issparse(by_tags) else by_tags
+            return np.where(np.outer(_is_filled(our_tags), _is_filled(their_tags)), (alike + by_tags) / 2, alike)
+
+        return to
 
 
 def _shown(items: pl.DataFrame) -> pl.DataFrame:

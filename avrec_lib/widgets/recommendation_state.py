@@ -77,16 +77,23 @@ class RecommendationState:
         self._log = timed.unique(["user_id", "place"], keep="first", maintain_order=True).drop("timestamp")
         lengths = self._log.group_by("user_id").len()
         everyone = pl.concat([events["user_id"], *([] if users is None else [users["user_id"]])]).unique().sort()
-        counts = everyone.to_frame().join(lengths, on="user_id", how="left", maintain_order="left")["len"].fill_null(0)
+        counts = everyone.to_frame().join(lengths, on="user_id", how="left", maintain_order="left")
+        self._lengths = counts.select("user_id", choices=pl.col("len").fill_null(0))
         self.user_ids = everyone.to_list()
         self._known_users = frozenset(self.user_ids)
         self._users, self._titles = (
-            Search(self.user_ids, counts.to_numpy()),
+            Search(self.user_ids, self._lengths["choices"].to_numpy()),
             Search(self.facts.titles, self.facts.users),
         )
         self._pools: dict[tuple[str, str, tuple[int, ...], bool], Pool] = {}
+        self._lists: dict[str, np.ndarray] = {}
+        self._listed_for: Visit | None = None
         self.visit = Visit()
         self._before: list[Visit] = []
+
+    def history_lengths(self) -> pl.DataFrame:
+        """Columns user_id, choices: how many distinct items each user of the data chose, sorted by id."""
+        return self._lengths
 
     def find_users(self, text: str, limit: int = 10) -> list[str]:
         """At most `limit` ids of users that hold `text`; the most active ones for an empty text."""
@@ -200,8 +207,14 @@ class RecommendationState:
         return self._pools[asked]
 
     def _shown(self, name: str) -> np.ndarray:
+        """Places in the pool of `name` that its list shows, worked out once for a visit."""
         visit = self.visit
-        return reorder(self._pool(name), self.facts, visit.sliders, self.k, visit.hidden, visit.lowered)
+        if self._listed_for != visit:
+            self._lists, self._listed_for = {}, visit
+        if name not in self._lists:
+            pool = self._pool(name)
+            self._lists[name] = reorder(pool, self.facts, visit.sliders, self.k, visit.hidden, visit.lowered)
+        return self._lists[name]
 
     def _list(self, name: str) -> list[Listed]:
         pool, shown, tastes = self._pool(name), self._shown(name), self._tastes()

@@ -55,7 +55,7 @@ def reorder(
 def _greedily(worth: np.ndarray, places: np.ndarray, facts: ItemFacts, sliders: Sliders, k: int) -> list[int]:
     """Places in `worth`, one at a time, tail items whenever the list so far has less than their share."""
     is_tail, left = facts.is_tail[places], np.ones(len(places), dtype=bool)
-    nearest = np.zeros(len(places))
+    nearest, similarity_to = np.zeros(len(places)), facts.similarities(places)
     chosen: list[int] = []
     tail = 0
     while len(chosen) < k and left.any():
@@ -68,5 +68,5 @@ def _greedily(worth: np.ndarray, places: np.ndarray, facts: ItemFacts, sliders: 
         left[best] = False
         tail += int(is_tail[best])
         if sliders.diversity:
-            nearest = np.maximum(nearest, facts.similarity(places, places[[best]])[:, 0])
+            nearest = np.maximum(nearest, similarity_to(places[[best]])[:, 0])
     return chosen
