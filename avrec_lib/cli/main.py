@@ -39,7 +39,7 @@ def options(
         os.environ[LANGUAGE_VARIABLE] = lang
 
 
-for module in ("runs", "data", "data_import", "data_clean", "data_split", "evaluate", "doctor"):
+for module in ("runs", "data", "data_import", "data_clean", "data_split", "evaluate", "demo", "doctor"):
     importlib.import_module(f"avrec_lib.cli.{module}").add_to(app)
 
 

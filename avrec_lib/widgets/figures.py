@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 class Drawing:
     """A figure with a series for each value of the column `list`: its points, and how they are drawn.
 
-    `columns` maps what plotly calls them (x, y, text) to columns of the points.
+    `caption` is a template that may use `n`, the number of users. `parts` maps what plotly calls x, y and text to
+    columns of the points.
     """
 
     points: Callable[[RecommendationState], pl.DataFrame]
-    columns: dict[str, str]
+    parts: dict[str, str]
     draw: Callable[[pl.DataFrame], go.Figure]
+    caption: str
 
     def figure(self, state: RecommendationState, language: Language | None = None) -> go.Figure:
         """The figure of the lists as they are, its words in `language` (default: the current one)."""
@@ -52,7 +54,10 @@ def _by_age(is_published: bool) -> Drawing:
             points, "born", "users", x_label=x_label, y_label="users who chose the item", by="list", name="title"
         )
 
-    return Drawing(items_shown, {"x": "born", "y": "users", "text": "title"}, draw)
+    return Drawing(
+        items_shown, {"x": "born", "y": "users", "text": "title"}, draw,
+        "How many of {n:,} users chose each item of the history and of the lists, along its age.",
+    )  # fmt: skip
 
 
 def _draw_means(points: pl.DataFrame) -> go.Figure:
@@ -63,5 +68,11 @@ def _draw_tags(points: pl.DataFrame) -> go.Figure:
     return bar_chart(points, "tag", "share", x_label="tag", y_label="share of the list", by="list", as_share=True)
 
 
-_MEAN_USERS = Drawing(list_measures, {"x": "list", "y": "users"}, _draw_means)
-_TAGS = Drawing(tag_mixture, {"x": "tag", "y": "share"}, _draw_tags)
+_MEAN_USERS = Drawing(
+    list_measures, {"x": "list", "y": "users"}, _draw_means,
+    "How many of {n:,} users chose an item of the history and of the lists, on average.",
+)  # fmt: skip
+_TAGS = Drawing(
+    tag_mixture, {"x": "tag", "y": "share"}, _draw_tags,
+    "How the tags of the history and of the lists are mixed; the tags of an item count 1 together.",
+)  # fmt: skip

@@ -34,7 +34,7 @@ class Slot:
             [self.card, row], layout=widgets.Layout(border_top="1px solid #a8a49c", padding="4px 0")
         )
 
-    def show(self, item: Listed | None, language: Language) -> None:
+    def hold(self, item: Listed | None, language: Language) -> None:
         """Show `item`, or nothing."""
         self.widget.layout.display = None if item else "none"
         if item is None:
@@ -59,8 +59,8 @@ class ListColumn:
             layout=widgets.Layout(flex="1 1 210px", min_width="210px", margin="0 8px 0 0"),
         )
 
-    def show(self, items: Sequence[Listed], language: Language) -> None:
+    def fill(self, items: Sequence[Listed], language: Language) -> None:
         """Show `items`, and a sentence where there are none."""
         self.heading.value = heading(self.name, not items, language)
         for place, slot in enumerate(self.slots):
-            slot.show(items[place] if place < len(items) else None, language)
+            slot.hold(items[place] if place < len(items) else None, language)

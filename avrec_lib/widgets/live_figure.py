@@ -12,7 +12,7 @@ from avrec_lib.widgets.recommendation_state import RecommendationState
 
 
 class LiveFigure:
-    """`widget` shows a drawing; `show` lets it follow, sending no more than the points that moved."""
+    """`widget` shows a drawing; `follow` lets it change, sending no more than the points that moved."""
 
     def __init__(self, drawing: Drawing, state: RecommendationState, language: Language) -> None:
         self._drawing, self._language = drawing, language
@@ -20,7 +20,7 @@ class LiveFigure:
         self._names = list(self._series)
         self.widget = go.FigureWidget(drawing.figure(state, language))
 
-    def show(self, state: RecommendationState, language: Language) -> None:
+    def follow(self, state: RecommendationState, language: Language) -> None:
         """Show the lists as they are now, in `language`."""
         series = _series(self._drawing.points(state))
         if list(series) != self._names or language != self._language:
@@ -29,7 +29,7 @@ class LiveFigure:
             with self.widget.batch_update():
                 for trace, (name, rows) in zip(self.widget.data, series.items(), strict=True):
                     if not rows.equals(self._series[name]):
-                        for part, column in self._drawing.columns.items():
+                        for part, column in self._drawing.parts.items():
                             trace[part] = column_values(rows[column])
         self._series, self._names, self._language = series, list(series), language
 

@@ -65,14 +65,14 @@ class DemoView:
         self._label()
         self._listen()
         self.widget = self._arrange()
-        self.show()
+        self.refresh()
 
-    def show(self) -> None:
+    def refresh(self) -> None:
         """Let every control and list say what the state says."""
         self._is_showing = True
         language, visit = self.labels.language, self.state.visit
         for name, items in self.state.lists().items():
-            self.columns[name].show(items, language)
+            self.columns[name].fill(items, language)
         for name, slider in self.sliders.items():
             slider.value = getattr(visit.sliders, name)
         latest = self.state.history(_HISTORY_SHOWN)
@@ -80,7 +80,7 @@ class DemoView:
         self.history.index = 0 if latest else None
         self.remove.disabled, self.undo.disabled = not latest, not self.state.can_undo
         for figure in self.figures:
-            figure.show(self.state, language)
+            figure.follow(self.state, language)
         self._is_showing = False
 
     def _act(self, action: Callable[..., None], *values: str, **named: float) -> None:
@@ -94,7 +94,7 @@ class DemoView:
             return
         after = self.state.places()
         changed = sum(place not in before[name] for name, places in after.items() for place in places.tolist())
-        self.show()
+        self.refresh()
         text = say(
             "{who}, {choices:,} choices. {changed} of {places} listed items are new. Answered in {milliseconds:.0f} "
             "ms.", language, who=self._who(), choices=len(self.state.visit.history), changed=changed,
@@ -121,7 +121,7 @@ class DemoView:
 
     def _switch(self, language: Language) -> None:
         self.labels.switch(language)
-        self.show()
+        self.refresh()
         self.status.value = ""
 
     def _find_users(self, text: str) -> Found:
