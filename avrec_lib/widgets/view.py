@@ -45,6 +45,7 @@ class DemoView:
         self.language = widgets.ToggleButtons(
             options=[(NAMES[one], one) for one in LANGUAGES], value=labels.language,
             style={"button_width": "80px", "description_width": "initial"},
+            layout=widgets.Layout(width="290px", margin="2px 2px 2px 16px"),
         )  # fmt: skip
         self.undo, self.reset, self.newcomer, self.remove = (
             widgets.Button(layout=widgets.Layout(width="auto")) for _ in range(4)

@@ -95,7 +95,7 @@ def test_a_slider_moves_by_keyboard_and_reorders_the_lists(demo: Page) -> None:
 
 
 def test_a_like_joins_the_choices_and_changes_the_lists(demo: Page) -> None:
-    view(demo).get_by_role("button", name="Reset").click()
+    view(demo).get_by_role("button", name="Reset", exact=True).click()
     expect(view(demo).get_by_role("status")).to_contain_text("737 choices")
     before = titles(demo)
     view(demo).get_by_role("button", name="Like", exact=True).last.click()
