@@ -10,6 +10,8 @@ from avrec_lib.strings import Language
 from avrec_lib.widgets.figures import Drawing
 from avrec_lib.widgets.recommendation_state import RecommendationState
 
+WIDTH, HEIGHT = 570, 340
+
 
 class LiveFigure:
     """`widget` shows a drawing; `follow` lets it change, sending no more than the points that moved."""
@@ -19,6 +21,8 @@ class LiveFigure:
         self._series = _series(drawing.points(state))
         self._names = list(self._series)
         self.widget = go.FigureWidget(drawing.figure(state, language))
+        # Left to itself a figure widget takes the width of the page, also where two of them share it.
+        self.widget.update_layout(width=WIDTH, height=HEIGHT)
 
     def follow(self, state: RecommendationState, language: Language) -> None:
         """Show the lists as they are now, in `language`."""

@@ -14,8 +14,9 @@ from avrec_lib.widgets.reasons import because_of
 
 SIZE = 300
 TAIL_SIZE = 60
-"""Where tail items are asked for, the model's best of them are candidates too: among its best of all may be none."""
-LATEST, NEAREST = 10, 10
+DEPTH = 5000
+"""Tail items are looked for this far down, for the slider that asks for them: among the SIZE best may be none."""
+LATEST, NEAREST = 8, 8
 """Choices that may stand behind a candidate: the latest, and those nearest to the model's first candidates."""
 _FIRST = 20
 
@@ -31,22 +32,18 @@ class Pool:
     because: np.ndarray
 
 
-def pool_of(
-    model: Recommender, facts: ItemFacts, user_id: str, history: Sequence[str], with_tail: bool = False
-) -> Pool:
-    """The SIZE best items of `model` for `history` (oldest first), none seen before; empty where it has nothing to say.
-
-    `with_tail` adds its TAIL_SIZE best tail items.
+def pool_of(model: Recommender, facts: ItemFacts, user_id: str, history: Sequence[str]) -> Pool:
+    """The SIZE best items of `model` for `history` (oldest first) and the TAIL_SIZE best tail items among its DEPTH
+    best, none seen before; empty where it has nothing to say.
     """
     query = [Query("pool", user_id, history=list(history))]
-    offers = [model.recommend(query, SIZE)]
-    if with_tail and facts.is_tail.any() and offers[0].height:
-        offers.append(model.recommend(query, TAIL_SIZE, candidates=facts.ids[facts.is_tail].tolist()))
-    ranked = pl.concat(offer.sort("rank").select("item_id", "score") for offer in offers)
-    ranked = ranked.unique("item_id", keep="first", maintain_order=True)
+    ranked = model.recommend(query, min(DEPTH, len(facts.ids))).sort("rank")
     ranked = ranked.filter(pl.Series([item in facts.place_of for item in ranked["item_id"]], dtype=pl.Boolean))
+    places = facts.places(ranked["item_id"])
+    is_tail = facts.is_tail[places]
+    kept = (np.arange(len(places)) < SIZE) | (is_tail & (np.cumsum(is_tail) <= TAIL_SIZE))
+    ranked, places = ranked.filter(pl.Series(kept, dtype=pl.Boolean)), places[kept]
     candidates = ranked["item_id"].to_list()
-    places = facts.places(candidates)
     suspects = _suspects(facts, facts.places(history), places)
     return Pool(places, _scaled(ranked["score"]), because_of(model, user_id, history, candidates, suspects))
 

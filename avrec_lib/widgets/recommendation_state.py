@@ -85,7 +85,7 @@ class RecommendationState:
             Search(self.user_ids, self._lengths["choices"].to_numpy()),
             Search(self.facts.titles, self.facts.users),
         )
-        self._pools: dict[tuple[str, str, tuple[int, ...], bool], Pool] = {}
+        self._pools: dict[tuple[str, str, tuple[int, ...]], Pool] = {}
         self._lists: dict[str, np.ndarray] = {}
         self._listed_for: Visit | None = None
         self.visit = Visit()
@@ -196,11 +196,10 @@ class RecommendationState:
         return self.facts.place_of[item_id]
 
     def _pool(self, name: str) -> Pool:
-        with_tail = self.visit.sliders.tail_share > 0
-        asked = (name, self.visit.user_id, self.visit.history, with_tail)
+        asked = (name, self.visit.user_id, self.visit.history)
         if asked not in self._pools:
             history = self.facts.ids[list(self.visit.history)].tolist()
-            pool = pool_of(self.models[name], self.facts, self.visit.user_id, history, with_tail)
+            pool = pool_of(self.models[name], self.facts, self.visit.user_id, history)
             if len(self._pools) >= _POOLS_KEPT:
                 self._pools.pop(next(iter(self._pools)))
             self._pools[asked] = pool

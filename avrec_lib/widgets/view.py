@@ -42,10 +42,9 @@ class DemoView:
         self.labels = labels = Labels(language or current_language())
         self._is_showing = False
         self.status = widgets.HTML()
-        self.language = widgets.ToggleButtons(
+        self.language = widgets.Dropdown(
             options=[(NAMES[one], one) for one in LANGUAGES], value=labels.language,
-            style={"button_width": "80px", "description_width": "initial"},
-            layout=widgets.Layout(width="290px", margin="2px 2px 2px 16px"),
+            layout=widgets.Layout(width="190px"), style={"description_width": "80px"},
         )  # fmt: skip
         self.undo, self.reset, self.newcomer, self.remove = (
             widgets.Button(layout=widgets.Layout(width="auto")) for _ in range(4)
@@ -170,7 +169,7 @@ class DemoView:
             [self.users.widget, self.titles.widget, history],
             list(self.sliders.values()),
             [column.widget for column in self.columns.values()],
-            [widgets.Box([figure.widget], layout=widgets.Layout(flex="1 1 420px")) for figure in self.figures],
+            [widgets.Box([figure.widget], layout=widgets.Layout(flex="0 0 auto")) for figure in self.figures],
         ]
         boxes = [widgets.HBox(row, layout=wrap) for row in rows]
         return widgets.VBox([*boxes[:3], self.status, *boxes[3:]])
