@@ -90,6 +90,7 @@ class RecommendationState:
         self._listed_for: Visit | None = None
         self.visit = Visit()
         self._before: list[Visit] = []
+        self._moving: set[str] = set()  # the sliders that the last action moved
 
     def history_lengths(self) -> pl.DataFrame:
         """Columns user_id, choices: how many distinct items each user of the data chose, sorted by id."""
@@ -141,14 +142,23 @@ class RecommendationState:
         self._go(replace(self.visit, hidden=hidden, lowered=lowered))
 
     def move(self, **sliders: float) -> None:
-        """Set sliders by name (the fields of `Sliders`), each 0 to 1; UsageError for another name or value."""
+        """Set sliders by name (the fields of `Sliders`), each 0 to 1; UsageError for another name or value.
+
+        Moves of the same slider one after the other are one action to undo.
+        """
         for name in sliders:
             if name not in vars(self.visit.sliders):
                 raise unknown_name("slider", name, vars(self.visit.sliders))
-        self._go(replace(self.visit, sliders=replace(self.visit.sliders, **sliders)))
+        visit = replace(self.visit, sliders=replace(self.visit.sliders, **sliders))
+        if self._moving == set(sliders):
+            self.visit = visit
+        else:
+            self._go(visit)
+        self._moving = set(sliders)
 
     def undo(self) -> None:
         """Go back by one action; where there is none, nothing happens."""
+        self._moving = set()
         if self._before:
             self.visit = self._before.pop()
 
@@ -186,6 +196,7 @@ class RecommendationState:
         )  # fmt: skip
 
     def _go(self, visit: Visit) -> None:
+        self._moving = set()
         if visit != self.visit:
             self._before.append(self.visit)
             self.visit = visit

@@ -60,10 +60,13 @@ def test_undo_takes_back_one_action_at_a_time_and_then_nothing() -> None:
     shop = state()
     assert not shop.can_undo
     shop.pick_user("user 3")
-    shop.move(diversity=0.5)
-    shop.move(diversity=0.5)  # nothing changes, so there is nothing to take back
+    shop.move(novelty=0.5)
+    for value in (0.2, 0.4, 0.6):  # one slider on its way is one action
+        shop.move(diversity=value)
     shop.undo()
-    assert shop.visit.sliders.diversity == 0
+    assert (shop.visit.sliders.novelty, shop.visit.sliders.diversity) == (0.5, 0)
+    shop.undo()
+    assert shop.visit.sliders.novelty == 0
     shop.undo()
     assert shop.visit.user_id == ""
     shop.undo()
