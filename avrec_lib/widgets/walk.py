@@ -79,11 +79,11 @@ def side_by_side(lists: dict[str, list[Listed]]) -> pl.DataFrame:
 
 
 def with_reasons(items: Sequence[Listed]) -> pl.DataFrame:
-    """Columns title, year, tags, users, reason (a sentence in the current language) of one list, best first."""
+    """Columns title, year (as text), tags, users, reason (a sentence in the current language) of one list, best first."""
     return pl.DataFrame(
         {
             "title": [item.title for item in items],
-            "year": pl.Series([item.year for item in items], dtype=pl.Int32),
+            "year": pl.Series([item.year and str(item.year) for item in items], dtype=pl.String),
             "tags": pl.Series([list(item.tags) for item in items], dtype=pl.List(pl.String)),
             "users": [item.users for item in items],
             "reason": [item.reason.text() if item.reason else None for item in items],
