@@ -79,7 +79,7 @@ def side_by_side(lists: dict[str, list[Listed]]) -> pl.DataFrame:
 
 
 def with_reasons(items: Sequence[Listed]) -> pl.DataFrame:
-    """Columns title, year (as text), tags, users, reason (a sentence in the current language) of one list, best first."""
+    """Columns title, year (text), tags, users, reason (a sentence in the current language) of one list, best first."""
     return pl.DataFrame(
         {
             "title": [item.title for item in items],
