@@ -39,7 +39,8 @@ def options(
         os.environ[LANGUAGE_VARIABLE] = lang
 
 
-for module in ("runs", "data", "data_import", "data_clean", "data_split", "evaluate", "recommend", "doctor"):
+VERBS = ("runs", "data", "data_import", "data_clean", "data_split", "evaluate", "recommend", "demo", "doctor")
+for module in VERBS:
     importlib.import_module(f"avrec_lib.cli.{module}").add_to(app)
 
 

@@ -74,11 +74,16 @@ def clean(
 
 def lab(context: typer.Context) -> int:
     """Open the notebooks in JupyterLab, on this machine only; further options go to JupyterLab."""
+    return open_lab(context.args)
+
+
+def open_lab(arguments: Sequence[str]) -> int:
+    """Run JupyterLab on the notebooks until it is stopped; returns its exit code."""
     from avrec_lib.paths import HOME_VARIABLE, home, notebooks_folder
 
     # The kernel of this environment comes first, whatever kernels the user has installed elsewhere.
     environment = {**os.environ, "JUPYTER_PREFER_ENV_PATH": "1", HOME_VARIABLE: str(home())}
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={notebooks_folder()}", *context.args]
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={notebooks_folder()}", *arguments]
     try:
         return subprocess.run([*command, "--ServerApp.ip=127.0.0.1"], env=environment, check=False).returncode
     except KeyboardInterrupt:

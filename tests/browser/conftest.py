@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import secrets
 import shutil
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import nbformat
@@ -88,3 +95,70 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _write(path: Path, *cells: nbformat.NotebookNode) -> None:
     path.parent.mkdir(exist_ok=True)
     nbformat.write(new_notebook(cells=list(cells)), path)
+
+
+@pytest.fixture(scope="session")
+def jupyterlab() -> Callable[..., contextlib.AbstractContextManager[tuple[str, str]]]:
+    """Starts a JupyterLab on a workbench: `with jupyterlab(home) as (address, token)`."""
+    return _jupyterlab
+
+
+@contextlib.contextmanager
+def _jupyterlab(home: Path, verb: Sequence[str] = (), **variables: str) -> Iterator[tuple[str, str]]:
+    """The address of a JupyterLab on the workbench `home`, and its token; its process is ended afterwards.
+
+    `verb` is what Python runs to start it, instead of JupyterLab itself. The test fails when there is no answer within
+    a minute.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    _settings(home / "settings")
+    token, address = secrets.token_hex(16), f"http://127.0.0.1:{port}"
+    verb = verb or ("-m", "jupyterlab", f"--ServerApp.root_dir={home / 'notebooks'}", "--ip=127.0.0.1")
+    command = [
+        sys.executable, *verb, "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]  # fmt: skip
+    environment = os.environ | {
+        "AVREC_HOME": str(home),
+        "AVREC_LANGUAGE": "en",
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        **variables,
+    }
+    with (home / "lab.log").open("w") as log:
+        # A group of its own: what `avrec` starts is to end with it.
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        try:
+            _wait_for(f"{address}/api/status?token={token}", server)
+            yield address, token
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+                try:
+                    server.wait(timeout=20)
+                except subprocess.TimeoutExpired:
+                    os.killpg(server.pid, signal.SIGKILL)
+
+
+def _settings(folder: Path) -> None:
+    """Draw every cell, also those out of view, and ask nothing about news."""
+    wanted = {
+        "notebook-extension/tracker": {"windowingMode": "none"},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    }
+    for name, settings in wanted.items():
+        file = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings))
+
+
+def _wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):
+            return
+        time.sleep(0.3)
+    pytest.fail("JupyterLab did not start")

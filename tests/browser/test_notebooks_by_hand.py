@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,58 +21,12 @@ FIGURES = {"00_start_here": 0, "10_explore_logs": 8, "40_compare_recommenders": 
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def lab(tmp_path_factory: pytest.TempPathFactory, jupyterlab: Callable) -> Iterator[tuple[str, Path]]:
     """The address of a JupyterLab on a workbench of its own, and that workbench's folder."""
     home = tmp_path_factory.mktemp("workbench")
     shutil.copytree(paths.notebooks_folder(), home / "notebooks", ignore=shutil.ignore_patterns(".*"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    _settings(home / "settings")
-    token, address = secrets.token_hex(16), f"http://127.0.0.1:{port}"
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
-        "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={home / 'notebooks'}",
-        "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    ]  # fmt: skip
-    environment = os.environ | {
-        "AVREC_HOME": str(home),
-        "AVREC_LANGUAGE": "en",
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-    }
-    with (home / "lab.log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        try:
-            _wait_for(f"{address}/api/status?token={token}", server)
-            yield f"{address}/lab/workspaces/NOTEBOOK/tree/NOTEBOOK.ipynb?token={token}", home
-        finally:
-            server.terminate()
-            try:
-                server.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-
-
-def _settings(folder: Path) -> None:
-    """Draw every cell, also those out of view, and ask nothing about news."""
-    wanted = {
-        "notebook-extension/tracker": {"windowingMode": "none"},
-        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
-    }
-    for name, settings in wanted.items():
-        file = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(settings))
-
-
-def _wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and server.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2):
-            return
-        time.sleep(0.3)
-    pytest.fail("JupyterLab did not start")
+    with jupyterlab(home) as (address, token):
+        yield f"{address}/lab/workspaces/NOTEBOOK/tree/NOTEBOOK.ipynb?token={token}", home
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -1,0 +1,1 @@
+"""What would they try? Plain state objects, and thin ipywidgets views on top of them."""
