@@ -141,6 +141,21 @@ class Values(dy.Schema):
     value = dy.Float64(nullable=True, allow_nan=False)
 
 
+class Triples(dy.Schema):
+    """One row a fact of a knowledge graph: `relation` holds between the entities `head` and `tail`."""
+
+    head = dy.String(primary_key=True)
+    relation = dy.String(primary_key=True)
+    tail = dy.String(primary_key=True)
+
+
+class ItemEntities(dy.Schema):
+    """Which entity of a knowledge graph an item is."""
+
+    item_id = dy.String(primary_key=True)
+    entity = dy.String(primary_key=True)
+
+
 def is_choice(min_value: float | None = None) -> pl.Expr:
     """Whether an event says "this user wanted this item": an item, and not shown, skipped, disliked or searched.
 

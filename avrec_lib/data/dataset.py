@@ -13,10 +13,12 @@ import dataframely as dy
 import polars as pl
 
 from avrec_lib.errors import DataError
-from avrec_lib.schema import Events, Items, Users, with_all_columns
+from avrec_lib.schema import Events, ItemEntities, Items, Triples, Users, require_columns, with_all_columns
 
 CARD = "dataset.json"
 SCHEMAS: dict[str, type[dy.Schema]] = {"events": Events, "items": Items, "users": Users}
+KNOWLEDGE: dict[str, type[dy.Schema]] = {"knowledge": Triples, "item_entities": ItemEntities}
+"""Tables that a data set may have besides: no rows of the log, so they do not count in its fingerprint."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,26 @@ class Dataset:
     def users(self) -> pl.LazyFrame:
         """All users that have a row of their own; empty when the data has no user table."""
         return self._scan("users")
+
+    @cached_property
+    def triples(self) -> pl.LazyFrame:
+        """The knowledge graph that came with the data (`schema.Triples`); empty when none did."""
+        return self._scan_knowledge("knowledge")
+
+    @cached_property
+    def item_entities(self) -> pl.LazyFrame:
+        """Which entity of `triples` an item is (`schema.ItemEntities`); empty without a graph."""
+        return self._scan_knowledge("item_entities")
+
+    def _scan_knowledge(self, table: str) -> pl.LazyFrame:
+        path, columns = self.folder / f"{table}.parquet", KNOWLEDGE[table].column_names()
+        if not path.is_file():
+            return KNOWLEDGE[table].create_empty(lazy=True)
+        rows = pl.scan_parquet(path)
+        # Sources say head_id, relation_id, tail_id and entity_id.
+        rows = rows.rename({f"{name}_id": name for name in columns}, strict=False)
+        require_columns(columns, rows.collect_schema().names(), KNOWLEDGE[table], table)
+        return rows.select(pl.col(columns).cast(pl.String))
 
     def _scan(self, table: str) -> pl.LazyFrame:
         path = self.folder / f"{table}.parquet"
