@@ -74,9 +74,9 @@ def print_means(title: str, summary: pl.DataFrame) -> None:
 
 
 def print_differences(differences: pl.DataFrame) -> None:
-    """A row a pair and metric, then what the first metric means, in a sentence a pair."""
+    """A row a pair and metric, then a sentence a pair: what the first metric means, and what a row does not explain."""
     from avrec_lib.evaluate.metric import metric_label
-    from avrec_lib.evaluate.verdicts import verdict_sentence
+    from avrec_lib.evaluate.verdicts import asks_for_words, verdict_sentence
     from avrec_lib.report.tables import with_interval
 
     rows = differences.to_dicts()
@@ -93,7 +93,7 @@ def print_differences(differences: pl.DataFrame) -> None:
     )  # fmt: skip
     first = rows[0]["metric"], rows[0]["k"]
     for row in rows:
-        if (row["metric"], row["k"]) == first:
+        if (row["metric"], row["k"]) == first or asks_for_words(row):
             template, values = verdict_sentence(row)
             typer.echo(say(template, **values).replace("**", ""))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -87,24 +88,34 @@ class Trial:
 
 
 def run_trial(
-    model: Recommender, split: Split, k: int, items: pl.DataFrame | None = None, seed: int | None = None
-) -> Trial:
+    model: Recommender, split: Split, k: int, items: pl.DataFrame | None = None, seed: int | None = None,
+    users: pl.DataFrame | None = None,
+) -> Trial:  # fmt: skip
     """Fit a copy of `model` on the training rows of `split` and rank `k` items for each of its queries.
 
     Seen items are hidden exactly when the truth of the split was made without them. A model that has an option `seed`
-    is given `seed`.
+    is given `seed`; `users` reach a model whose `fit` names that parameter.
     """
     model = copy.deepcopy(model)  # nothing learned on one window may reach the next
     if seed is not None and hasattr(model, "seed"):
         model.seed = seed
     with peak_memory() as peak:
         start = time.perf_counter()
-        model.fit(split.train, items=items)
+        _fit(model, split, items, users)
         fitted_at = time.perf_counter()
         candidates = None if split.candidates is None else split.candidates.to_list()
         ranked = model.recommend(split.queries, k, candidates, exclude_seen=split.exclude_seen, seen=split.seen)
         finished = time.perf_counter()
     return Trial(model.name, split, _as_ranked(ranked), seed or 0, fitted_at - start, finished - fitted_at, peak.mib)
+
+
+def _fit(
+    model: Recommender, split: Split, items: pl.DataFrame | None, users: pl.DataFrame | None
+) -> Recommender:  # fmt: skip
+    known: dict[str, Any] = {"items": items}
+    if users is not None and "users" in inspect.signature(model.fit).parameters:  # a stranger's fit may lack it
+        known["users"] = users
+    return model.fit(split.train, **known)
 
 
 def _as_ranked(ranked: pl.DataFrame) -> pl.DataFrame:
@@ -115,7 +126,7 @@ def _as_ranked(ranked: pl.DataFrame) -> pl.DataFrame:
 
 def run_trials(
     models: Sequence[Recommender], splits: Sequence[Split], k: int, *, seeds: Sequence[int] = (0,),
-    items: pl.DataFrame | None = None,
+    items: pl.DataFrame | None = None, users: pl.DataFrame | None = None,
 ) -> list[Trial]:  # fmt: skip
     """Every model on every split; a model with an option `seed` once for each of `seeds`, others once.
 
@@ -127,7 +138,7 @@ def run_trials(
     trials = []
     with meter(say("Models"), len(planned), say("trials")) as shown:
         for model, split, seed in planned:
-            trials.append(run_trial(model, split, k, items, seed))
+            trials.append(run_trial(model, split, k, items, seed, users))
             shown.advance()
     return trials
 
@@ -172,18 +183,23 @@ def beyond_accuracy_of(trials: Sequence[Trial], k: int, items: pl.DataFrame | No
     return looks
 
 
-def fitted(model: Recommender, split: Split, items: pl.DataFrame | None = None) -> Recommender:
+def fitted(
+    model: Recommender, split: Split, items: pl.DataFrame | None = None, users: pl.DataFrame | None = None
+) -> Recommender:  # fmt: skip
     """A copy of `model` that has learned from the training rows of `split`."""
-    return copy.deepcopy(model).fit(split.train, items=items)
+    return _fit(copy.deepcopy(model), split, items, users)
 
 
 def judged_by(
-    model: Recommender, metric: RankingMetric, k: int, items: pl.DataFrame | None = None
-) -> Callable[[Sequence[Split]], pl.DataFrame]:
+    model: Recommender, metric: RankingMetric, k: int, items: pl.DataFrame | None = None,
+    users: pl.DataFrame | None = None,
+) -> Callable[[Sequence[Split]], pl.DataFrame]:  # fmt: skip
     """A function that fits `model` on splits and judges it (`schema.Values`): what `protocol_card` calls again."""
 
     def judge(splits: Sequence[Split]) -> pl.DataFrame:
-        return known_values([run_trial(model, split, k, items) for split in splits], k=[k], metrics=[metric])
+        return known_values(
+            [run_trial(model, split, k, items, users=users) for split in splits], k=[k], metrics=[metric]
+        )
 
     return judge
 

@@ -115,6 +115,11 @@ def verdict_sentence(row: Mapping[str, Any], alpha: float = ALPHA) -> tuple[str,
     return SENTENCES[_reason(row, needed, alpha)], values
 
 
+def asks_for_words(row: Mapping[str, Any]) -> bool:
+    """Whether the table alone misleads: nothing is decided, although the interval does not hold 0."""
+    return row["verdict"] == UNDECIDED and row["low"] is not None and not _holds_zero(row)
+
+
 def _reason(row: Mapping[str, Any], needed: int | None, alpha: float) -> str:
     said = row["verdict"]
     if said in ("better", "worse") and row["low"] is not None:

@@ -40,15 +40,19 @@ class NaiveBayes:
         """What is known of a context: the parts of c."""
         return self.likelihood["column"].unique(maintain_order=True).to_list()
 
-    def posterior(self, contexts: pl.DataFrame, prior: pl.DataFrame | None = None) -> np.ndarray:
+    def posterior(
+        self, contexts: pl.DataFrame, prior: pl.DataFrame | None = None, general_share: float = 0.2
+    ) -> np.ndarray:
         """P(u | c) for each row of `contexts`: float64 (rows, labels), a row sums to 1.
 
         `contexts` has some of `columns` as strings. A part that is null, absent or was never seen is left out of the
-        product: it says nothing. `prior` puts a user's own interests in the place of P(u): columns query_id (as in
-        `contexts`), label and weight, such as a profile's interests of one kind; a query without rows there, or with
-        none of these labels, keeps P(u). A row in which nothing is possible (without smoothing) is NaN.
+        product: it says nothing. `prior` puts a user's own interests w in the place of P(u), as (1 − λ) w(u) + λ P(u)
+        with λ = `general_share`, since nobody has met all that he would like: columns query_id (as in `contexts`),
+        label and weight, such as a profile's interests of one kind. A query without rows there, or with none of these
+        labels, keeps P(u). A row in which nothing is possible (without smoothing) is NaN. Raises UsageError for a
+        share outside 0 to 1.
         """
-        logarithms = self._priors(contexts, prior)
+        logarithms = self._priors(contexts, prior, general_share)
         with np.errstate(divide="ignore"):
             for column in self.columns:
                 if column in contexts.columns:
@@ -59,7 +63,9 @@ class NaiveBayes:
             possible = np.exp(logarithms - highest)  # NaN where every label has probability 0
         return possible / possible.sum(axis=1, keepdims=True)
 
-    def cross_entropy(self, rows: pl.DataFrame, prior: pl.DataFrame | None = None) -> float | None:
+    def cross_entropy(
+        self, rows: pl.DataFrame, prior: pl.DataFrame | None = None, general_share: float = 0.2
+    ) -> float | None:
         """−Σ w ln P(u | c) / Σ w over `rows`, in nats: how surprised the model is by interests it did not learn from.
 
         `rows` are those of `observations`. The lower the better: ln(labels) for one who knows nothing, 0 for one who
@@ -71,13 +77,15 @@ class NaiveBayes:
         if known.is_empty():
             return None
         columns = known["label"].replace_strict(codes, return_dtype=pl.Int64).to_numpy()
-        given = np.nan_to_num(self.posterior(known, prior)[np.arange(known.height), columns], nan=0.0)
+        given = np.nan_to_num(self.posterior(known, prior, general_share)[np.arange(known.height), columns], nan=0.0)
         weights = known["weight"].to_numpy()
         with np.errstate(divide="ignore"):
             return float(-(weights * np.log(given)).sum() / weights.sum())
 
-    def _priors(self, contexts: pl.DataFrame, prior: pl.DataFrame | None) -> np.ndarray:
+    def _priors(self, contexts: pl.DataFrame, prior: pl.DataFrame | None, general_share: float) -> np.ndarray:
         """ln P(u), one row a context: (rows, labels)."""
+        if not 0 <= general_share <= 1:
+            raise UsageError("general_share must lie between 0 and 1, but is {share}.", share=general_share)
         general = self.prior["probability"].to_numpy()
         table = np.broadcast_to(general, (contexts.height, len(general)))
         if prior is not None:
@@ -88,6 +96,7 @@ class NaiveBayes:
             np.add.at(shares, (placed["row"].to_numpy(), placed["code"].to_numpy()), placed["weight"].to_numpy())
             total = shares.sum(axis=1, keepdims=True)
             shares = np.divide(shares, total, out=np.tile(general, (queries.height, 1)), where=total > 0)
+            shares = (1 - general_share) * shares + general_share * general
             rows = contexts.select("query_id").join(queries, on="query_id", how="left", maintain_order="left")["row"]
             table = np.vstack([shares, general])[rows.fill_null(queries.height).to_numpy()]
         with np.errstate(divide="ignore"):

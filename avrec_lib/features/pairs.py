@@ -57,18 +57,20 @@ class _Side:
     @classmethod
     def of(cls, interests: pl.DataFrame, labels: pl.DataFrame, kind: str) -> Self:
         wants, has = (table.filter(pl.col("kind") == kind) for table in (interests, labels))
-        names = pl.concat([wants["label"], has["label"]]).unique().to_frame().with_row_index("code")
+        names = pl.concat([wants["label"], has["label"]]).unique()
+        kinds = pl.Enum(names)
         queries = wants.select(pl.col("query_id").unique(maintain_order=True)).with_row_index("query_row")
         items = has.select(pl.col("item_id").unique(maintain_order=True)).with_row_index("item_row")
-        own = wants.join(names, on="label").join(queries, on="query_id")
-        row = own["query_row"].to_numpy().astype(np.int64)
-        keys, weights = row * names.height + own["code"].to_numpy(), own["weight"].to_numpy()
+        row = wants["query_id"].rle_id().cast(pl.Int64).to_numpy()  # a query's rows stand together in a profile
+        keys = row * len(names) + wants["label"].cast(kinds).to_physical().cast(pl.Int64).to_numpy()
+        weights = wants["weight"].to_numpy()
         order = np.argsort(keys)
-        carried = has.join(names, on="label").join(items, on="item_id").sort("item_row")
+        carried = has.join(items, on="item_id").sort("item_row")
+        codes = carried["label"].cast(kinds).to_physical().cast(pl.Int64).to_numpy()
         sizes = np.bincount(carried["item_row"].to_numpy(), minlength=items.height)
         return cls(
             queries, items, keys[order], weights[order], np.sqrt(np.bincount(row, weights**2, queries.height)),
-            np.concatenate([[0], np.cumsum(sizes)]), carried["code"].to_numpy().astype(np.int64), names.height,
+            np.concatenate([[0], np.cumsum(sizes)]), codes, len(names),
         )  # fmt: skip
 
     def meet(self, pairs: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -6,5 +6,11 @@ from avrec_lib.models.ials import IALS
 from avrec_lib.models.item_knn import ItemKNN
 from avrec_lib.models.item_transitions import ItemTransitions
 from avrec_lib.models.popularity import Popularity
+from avrec_lib.models.popularity_in_segment import ItemSegmentPopularity, SegmentPopularity
+from avrec_lib.models.popularity_in_time import RecentPopularity, SeasonalPopularity
+from avrec_lib.models.user_knn import UserKNN
 
-__all__ = ["EASE", "IALS", "Blend", "ItemKNN", "ItemTransitions", "Popularity"]
+__all__ = [
+    "EASE", "IALS", "Blend", "ItemKNN", "ItemSegmentPopularity", "ItemTransitions", "Popularity", "RecentPopularity",
+    "SeasonalPopularity", "SegmentPopularity", "UserKNN",
+]  # fmt: skip

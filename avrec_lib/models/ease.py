@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -9,6 +11,7 @@ from avrec_lib.errors import DataError, UsageError
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Real, Space
 from avrec_lib.models.top_k import UNRANKED, top_k
 
 _ROWS = 512
@@ -24,6 +27,7 @@ class EASE(MatrixRecommender):
     """
 
     name = "EASE"
+    space: ClassVar[Space] = {"regularisation": Real(1.0, 10_000.0, log=True)}
     learned = ("weights", "kept")
 
     def __init__(self, regularisation: float = 250.0, max_items: int = 10_000, decay: float = 1.0) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -11,6 +11,7 @@ from avrec_lib.errors import UsageError
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ class IALS(MatrixRecommender):
     """
 
     name = "iALS"
+    space: ClassVar[Space] = {
+        "factors": Whole(16, 128, log=True), "regularisation": Real(0.1, 1000.0, log=True),
+        "confidence": Real(1.5, 200.0, log=True), "epochs": Whole(4, 32),
+    }  # fmt: skip
     learned = ("item_factors",)
 
     def __init__(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Space
 from avrec_lib.models.top_k import UNRANKED
 
 
@@ -14,6 +17,7 @@ class Popularity(MatrixRecommender):
     """Items by the number of training users who chose them, the same list for everyone but for what they have seen."""
 
     name = "popularity"
+    space: ClassVar[Space] = {}
     learned = ("counts",)
 
     def _learn(self, interactions: Interactions) -> None:

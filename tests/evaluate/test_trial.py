@@ -14,7 +14,17 @@ from avrec_lib.data.split import split_windows
 from avrec_lib.data.write import write_dataset
 from avrec_lib.errors import UsageError
 from avrec_lib.evaluate.beyond_accuracy import beyond_accuracy_values
-from avrec_lib.evaluate.trial import Trial, all_lists, all_queries, beyond_accuracy_of, lists_by_model, run_trials
+from avrec_lib.evaluate.trial import (
+    Trial,
+    all_lists,
+    all_queries,
+    beyond_accuracy_of,
+    fitted,
+    judged_by,
+    lists_by_model,
+    run_trial,
+    run_trials,
+)
 from avrec_lib.models import IALS, Popularity
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -69,6 +79,32 @@ def test_the_lists_of_a_model_over_all_windows_keep_their_queries_apart(splits):
     each = [split.queries.height for split in splits]
     assert lists["popularity"]["query_id"].n_unique() == sum(each)
     assert lists["iALS"]["query_id"].n_unique() == 2 * sum(each)
+
+
+class NotesUsers(Popularity):
+    """Says in its name which users it was told of."""
+
+    def fit(self, train, items=None, users=None):
+        self.name = "none" if users is None else " ".join(users["user_id"])
+        return super().fit(train, items)
+
+
+class KnowsNoUsers(Popularity):
+    name = "knows no users"
+
+    def fit(self, train, items=None):
+        return super().fit(train, items)
+
+
+def test_users_reach_a_model_that_asks_for_them_and_no_other(splits):
+    users = pl.DataFrame({"user_id": ["u0", "u1"]})
+    assert run_trial(NotesUsers(), splits[0], 3, users=users).model == "u0 u1"
+    assert run_trial(NotesUsers(), splits[0], 3).model == "none"
+    trials = run_trials([NotesUsers(), KnowsNoUsers()], splits[:1], 3, users=users)
+    assert [trial.model for trial in trials] == ["u0 u1", "knows no users"]
+    assert fitted(NotesUsers(), splits[0], users=users).name == "u0 u1"
+    judged = judged_by(NotesUsers(), "ndcg", 3, users=users)(splits[:1])
+    assert judged["model"].unique().to_list() == ["u0 u1"]
 
 
 class OtherColumns(Popularity):

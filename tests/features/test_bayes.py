@@ -60,9 +60,14 @@ def test_a_users_own_interests_take_the_place_of_the_prior():
         {"query_id": ["fan", "fan", "other"], "label": ["film", "news", "opera"], "weight": [0.9, 0.1, 1.0]}
     )
     film, news = 0.9 / 3, 0.1 * 4 / 5
-    given = learned.posterior(contexts, own)
+    given = learned.posterior(contexts, own, general_share=0)
     assert given[0] == pytest.approx([film / (film + news), news / (film + news)])
     assert given[1:] == pytest.approx(learned.posterior(contexts)[1:])
+    # P(film) = 2/6 for all; with a quarter of it the fan's prior is 0.75 · 0.9 + 0.25 · 2/6.
+    film, news = (0.75 * 0.9 + 0.25 * 2 / 6) / 3, (0.75 * 0.1 + 0.25 * 4 / 6) * 4 / 5
+    assert learned.posterior(contexts, own, 0.25)[0, 0] == pytest.approx(film / (film + news))
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        learned.posterior(contexts, own, 1.5)
 
 
 def test_cross_entropy_is_the_mean_surprise_in_nats():
@@ -111,7 +116,7 @@ def test_a_profile_is_a_prior():
     log = events_of([("u", "a", 1), ("u", "c", 1), ("v", "c", 1)], platform=["tv", "web", "web"])
     learned: NaiveBayes = naive_bayes(observations(log, ITEMS), ["platform"])
     interests = profile(log, [asks("u", 2)], ITEMS).interests.filter(pl.col("kind") == "tag")
-    given = learned.posterior(pl.DataFrame({"query_id": ["u"], "platform": ["tv"]}), interests)
+    given = learned.posterior(pl.DataFrame({"query_id": ["u"], "platform": ["tv"]}), interests, 0)
     # Own x, y, z: ¼, ¼, ½. P(tv | x) = P(tv | y) = (½ + 1) / (½ + 2), P(tv | z) = (0 + 1) / (2 + 2).
     parts = np.array([0.25 * 0.6, 0.25 * 0.6, 0.5 * 0.25])
     assert given[0] == pytest.approx(parts / parts.sum())

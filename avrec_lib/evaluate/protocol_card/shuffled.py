@@ -47,12 +47,14 @@ CHANCE_ORDER_ASKED = (
 CHANCE_ORDER = (
     "The times look shuffled within users: the same item follows the same item no more often than with each user's "
     "items in random order ({factor} times), and their pauses do not speak for the times. This split does not ask what "
-    "came last, but a model of sequences learns nothing here."
+    "came last, but a model of sequences learns nothing here, and with shuffled times a split by time is one at "
+    "random, whose numbers read too high."
 )
 NO_SEQUENCE = (
     "The order within users carries no common sequence: the same item follows the same item no more often than with "
     "each user's items in random order ({factor} times). Leave-last-out is then leave-one-out at random, and a model "
-    "of sequences learns nothing here. The pauses of users are real; times shuffled within users would look the same."
+    "of sequences learns nothing here. The pauses of users are real, but times shuffled within users would look the "
+    "same: a split by time would then be one at random, and every number of it would read too high."
 )
 NO_TIMES = "This log has no times, so nothing can have been shuffled, and nothing can be learned from order."
 
