@@ -1,16 +1,21 @@
 """Who ranks? One file a family; every model passes the same contract test."""
 
 from avrec_lib.models.blend import Blend
+from avrec_lib.models.content_attributes import ContentAttributes
+from avrec_lib.models.content_neighbours import ContentNeighbours
 from avrec_lib.models.ease import EASE
 from avrec_lib.models.ials import IALS
 from avrec_lib.models.item_knn import ItemKNN
 from avrec_lib.models.item_transitions import ItemTransitions
+from avrec_lib.models.knowledge_graph import KnowledgeGraph
+from avrec_lib.models.naive_bayes import NaiveBayes
 from avrec_lib.models.popularity import Popularity
 from avrec_lib.models.popularity_in_segment import ItemSegmentPopularity, SegmentPopularity
 from avrec_lib.models.popularity_in_time import RecentPopularity, SeasonalPopularity
 from avrec_lib.models.user_knn import UserKNN
 
 __all__ = [
-    "EASE", "IALS", "Blend", "ItemKNN", "ItemSegmentPopularity", "ItemTransitions", "Popularity", "RecentPopularity",
-    "SeasonalPopularity", "SegmentPopularity", "UserKNN",
+    "EASE", "IALS", "Blend", "ContentAttributes", "ContentNeighbours", "ItemKNN", "ItemSegmentPopularity",
+    "ItemTransitions", "KnowledgeGraph", "NaiveBayes", "Popularity", "RecentPopularity", "SeasonalPopularity",
+    "SegmentPopularity", "UserKNN",
 ]  # fmt: skip
