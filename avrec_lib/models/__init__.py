@@ -1,13 +1,16 @@
 """Who ranks? One file a family; every model passes the same contract test."""
 
 from avrec_lib.models.blend import Blend
+from avrec_lib.models.bpr import BPR
 from avrec_lib.models.content_attributes import ContentAttributes
 from avrec_lib.models.content_neighbours import ContentNeighbours
 from avrec_lib.models.ease import EASE
+from avrec_lib.models.feature_ials import FeatureIALS
 from avrec_lib.models.ials import IALS
 from avrec_lib.models.item_knn import ItemKNN
 from avrec_lib.models.item_transitions import ItemTransitions
 from avrec_lib.models.knowledge_graph import KnowledgeGraph
+from avrec_lib.models.learned_ranker import LearnedRanker
 from avrec_lib.models.naive_bayes import NaiveBayes
 from avrec_lib.models.popularity import Popularity
 from avrec_lib.models.popularity_in_segment import ItemSegmentPopularity, SegmentPopularity
@@ -15,7 +18,22 @@ from avrec_lib.models.popularity_in_time import RecentPopularity, SeasonalPopula
 from avrec_lib.models.user_knn import UserKNN
 
 __all__ = [
-    "EASE", "IALS", "Blend", "ContentAttributes", "ContentNeighbours", "ItemKNN", "ItemSegmentPopularity",
-    "ItemTransitions", "KnowledgeGraph", "NaiveBayes", "Popularity", "RecentPopularity", "SeasonalPopularity",
-    "SegmentPopularity", "UserKNN",
-]  # fmt: skip
+    "BPR",
+    "EASE",
+    "IALS",
+    "Blend",
+    "ContentAttributes",
+    "ContentNeighbours",
+    "FeatureIALS",
+    "ItemKNN",
+    "ItemSegmentPopularity",
+    "ItemTransitions",
+    "KnowledgeGraph",
+    "LearnedRanker",
+    "NaiveBayes",
+    "Popularity",
+    "RecentPopularity",
+    "SeasonalPopularity",
+    "SegmentPopularity",
+    "UserKNN",
+]

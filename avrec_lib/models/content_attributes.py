@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -13,6 +14,7 @@ from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.item_labels import check_attributes, item_labels
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Real, Space
 from avrec_lib.models.top_k import UNRANKED
 
 
@@ -25,6 +27,7 @@ class ContentAttributes(MatrixRecommender):
     """
 
     name = "content by attribute"
+    space: ClassVar[Space] = {"decay": Real(0.8, 1.0)}
     learned = ("label_columns", "label_starts", "label_weights")
 
     def __init__(self, attributes: Sequence[str] = ATTRIBUTES, decay: float = 0.99) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.item_labels import known_items
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 
 
@@ -27,6 +28,7 @@ class ContentNeighbours(MatrixRecommender):
     """
 
     name = "content by item"
+    space: ClassVar[Space] = {"decay": Real(0.8, 1.0), "dimensions": Whole(16, 256, log=True)}
     learned = ("vectors",)
 
     def __init__(

@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
+from avrec_lib.models.top_k import UNRANKED
+
 NO_TIME = np.iinfo(np.int64).min
 """The time of an event, or the cut of a query, that has none."""
 
@@ -52,6 +54,13 @@ class Histories:
         """How many events of the same query came after each event: 0 for the last."""
         return np.repeat(self.starts[1:], self.lengths) - np.arange(len(self.items)) - 1
 
+    @property
+    def last_times(self) -> np.ndarray:
+        """The time of the last event of each query, NO_TIME where it has none or there is no event."""
+        last = np.maximum(self.starts[1:] - 1, 0)
+        known = self.lengths > 0
+        return np.where(known, self.times[np.where(known, last, 0)] if len(self.times) else NO_TIME, NO_TIME)
+
     def days(self, otherwise: float = 0.0) -> np.ndarray:
         """Days from each event to the cut of its query; `otherwise` where one of the two has no time."""
         cuts = np.repeat(self.cuts, self.lengths)
@@ -66,6 +75,14 @@ class Histories:
             starts, self.items[kept], self.times[kept], self.user_ids, self.user_rows, self.cuts, self.catalogue
         )
 
+    def block(self, start: int, end: int) -> Histories:
+        """The queries `start` … `end` by themselves."""
+        first, last = self.starts[start], self.starts[min(end, len(self))]
+        return Histories(
+            self.starts[start : end + 1] - first, self.items[first:last], self.times[first:last],
+            self.user_ids[start:end], self.user_rows[start:end], self.cuts[start:end], self.catalogue,
+        )  # fmt: skip
+
     def matrix(self, weights: np.ndarray | None = None) -> sparse.csr_matrix:
         """Queries × items float32: 1 for an item of the history, or the weight of its latest event there."""
         places = np.arange(len(self.items))
@@ -79,6 +96,10 @@ class Histories:
             ordered = sparse.csr_matrix((latest, self.items[latest], starts), shape=self.shape)
         data = np.ones(ordered.nnz) if weights is None else weights[ordered.data]
         return sparse.csr_matrix((data.astype(np.float32), ordered.indices, ordered.indptr), shape=self.shape)
+
+    def hide_in(self, scores: np.ndarray) -> None:
+        """Set the score of all items of the histories to `UNRANKED`, in place; `scores` (queries, items) in C order."""
+        scores.ravel()[np.repeat(np.arange(len(self)) * self.catalogue, self.lengths) + self.items] = UNRANKED
 
     def recent(self, decay: float) -> sparse.csr_matrix:
         """Queries × items: `decay` to the power of how many events came later; 1 for every item where `decay` is 1."""

@@ -8,6 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from avrec_lib.errors import UsageError
+from avrec_lib.models.fold_in import FoldIn
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
@@ -65,14 +66,11 @@ class IALS(MatrixRecommender):
     def _prepare(self, items: int) -> None:
         if self.item_factors.shape != (items, self.factors) or not np.isfinite(self.item_factors).all():
             raise ValueError("item_factors do not fit the catalogue")
-        self._folding_in = self._solver()
-        self._folding_in.item_factors = self.item_factors
+        self._fold_in = FoldIn(self.item_factors, self.regularisation, self.confidence)
         self._nobody_chose = ~self.item_factors.any(axis=1)
 
     def _score(self, histories: Histories) -> np.ndarray:
-        with threadpool_limits(1, "blas"):
-            users = self._folding_in.recalculate_user(np.arange(len(histories)), histories.matrix())
-        scores = users @ self.item_factors.T
+        scores = self._fold_in(histories.matrix()) @ self.item_factors.T
         scores[:, self._nobody_chose] = UNRANKED
         scores[histories.lengths == 0] = UNRANKED
         return scores

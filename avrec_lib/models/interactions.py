@@ -73,13 +73,21 @@ class Interactions:
         return self.log.select(pl.col("user_id").unique().sort()).with_row_index("user_row")
 
     @cached_property
+    def order(self) -> np.ndarray:
+        """The rows of the log user by user, as in `past`."""
+        numbered = self.log.join(self.user_rows, on="user_id", maintain_order="left").with_row_index("place")
+        ordered = numbered.select("user_row", "timestamp", "place").sort(
+            "user_row", "timestamp", nulls_last=False, maintain_order=True
+        )
+        return ordered.get_column("place").to_numpy()
+
+    @cached_property
     def past(self) -> Histories:
         """The whole log, a history a user in the order of `user_rows`; events at one time in the order of the log.
 
         Events without a time come before all others of their user.
         """
-        numbered = self.log.join(self.user_rows, on="user_id", maintain_order="left")
-        ordered = numbered.sort("user_row", "timestamp", nulls_last=False, maintain_order=True)
+        ordered = self.log[self.order].join(self.user_rows, on="user_id", maintain_order="left")
         users = ordered.get_column("user_row").to_numpy()
         return Histories(
             np.searchsorted(users, np.arange(self.user_rows.height + 1)),

@@ -16,23 +16,26 @@ class ItemTransitions(MatrixRecommender):
     """Score of j = Σ decayᵃ · T[h, j] / (nⱼ^target_power · nₕ^source_power) over the last `steps` items h of a history.
 
     The age a of the last item is 0. T[i, j] = Σ decay^(d − 1) over all places in the training histories where j came
-    d ≤ `steps` events after i; n is the number of users of an item. An item that never followed one of the last ones is
-    not ranked. The memory it takes grows with events × steps. A first-order chain (Rendle et al. 2010 factorise it)
-    smoothed over more than one step.
+    d ≤ `steps` events after i, or with `both_ways` before it; n is the number of users of an item. An item that never
+    followed one of the last ones is not ranked. The memory it takes grows with events × steps. A first-order chain
+    (Rendle et al. 2010 factorise it) smoothed over more than one step.
     """
 
     name = "item transitions"
     learned = ("transition_data", "transition_columns", "transition_starts")
 
     def __init__(
-        self, steps: int = 10, decay: float = 0.8, target_power: float = 0.3, source_power: float = 0.5
+        self, steps: int = 10, decay: float = 0.8, target_power: float = 0.3, source_power: float = 0.5,
+        both_ways: bool = False,
     ) -> None:  # fmt: skip
         if not isinstance(steps, int) or steps < 1 or not 0 < decay <= 1 or min(target_power, source_power) < 0:
             raise UsageError(
                 "Item transitions take steps from 1, a decay above 0, up to 1, and powers of 0 or more, not {options}.",
                 options=(steps, decay, target_power, source_power),
             )  # fmt: skip
-        self.steps, self.decay = steps, float(decay)
+        self.steps, self.decay, self.both_ways = steps, float(decay), bool(both_ways)
+        variant = [f"{steps} steps"] * (steps != 10) + ["both ways"] * self.both_ways
+        self.name = ", ".join(["item transitions", *variant])
         self.target_power, self.source_power = float(target_power), float(source_power)
 
     def _learn(self, interactions: Interactions) -> None:
@@ -45,6 +48,8 @@ class ItemTransitions(MatrixRecommender):
             earlier, later = past.items[:-distance][same], past.items[distance:][same]
             weights = np.full(len(earlier), self.decay ** (distance - 1), dtype=np.float32)
             transitions += sparse.csr_matrix((weights, (earlier, later)), shape=shape)
+        if self.both_ways:
+            transitions += transitions.T.tocsr()
         people = np.maximum(np.bincount(past.matrix().indices, minlength=past.catalogue), 1.0)
         scaled = sparse.diags(people**-self.source_power) @ transitions @ sparse.diags(people**-self.target_power)
         scaled.sort_indices()

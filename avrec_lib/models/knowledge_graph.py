@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.item_labels import known_items
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 
 _CELLS = 2**22
@@ -37,6 +38,9 @@ class KnowledgeGraph(MatrixRecommender):
     """
 
     name = "knowledge graph"
+    space: ClassVar[Space] = {
+        "restart": Real(0.05, 0.6), "steps": Whole(2, 8), "decay": Real(0.8, 1.0), "damping": Real(0.0, 1.0),
+    }  # fmt: skip
     learned = ("link_columns", "link_starts", "walk_columns", "walk_starts", "walk_data")
 
     def __init__(
@@ -66,7 +70,7 @@ class KnowledgeGraph(MatrixRecommender):
             graph = triples_of_items(known_items(interactions, self.name))
         links = graph.links.join(interactions.item_rows, on="item_id")
         edges, nodes = _edges(graph.triples, links["entity"])
-        placed = links.join(nodes, on="entity").sort("item_row", "node")
+        placed = links.join(nodes, on="entity").unique().sort("item_row", "node")
         if placed.is_empty():
             raise DataError(
                 "No item of the catalogue is linked to the knowledge graph.",

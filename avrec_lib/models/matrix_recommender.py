@@ -19,7 +19,7 @@ from avrec_lib.models.top_k import UNRANKED, top_k
 from avrec_lib.protocols import Query, queries_table
 from avrec_lib.schema import Ranked
 
-BLOCK_BYTES = 64 * 2**20
+BLOCK_BYTES = 24 * 2**20  # what the memory allocator keeps for the next block, instead of handing out fresh pages
 
 
 class MatrixRecommender(ABC):
@@ -88,7 +88,7 @@ class MatrixRecommender(ABC):
         start = 0
         for block, histories, scores in self._blocks(asked):
             if exclude_seen:
-                scores[histories.queries, histories.items] = UNRANKED
+                histories.hide_in(scores)
             if met is not None:
                 first, end = np.searchsorted(met[0], (start, start + block.height))
                 scores[met[0][first:end] - start, met[1][first:end]] = UNRANKED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -13,6 +14,7 @@ from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.item_labels import check_attributes, item_labels
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Real, Space
 from avrec_lib.models.top_k import UNRANKED
 
 _CELLS = 2**22
@@ -33,6 +35,7 @@ class NaiveBayes(MatrixRecommender):
     """
 
     name = "naive Bayes"
+    space: ClassVar[Space] = {"smoothing": Real(0.01, 10.0, log=True)}
     learned = ("label_columns", "label_starts", "label_attributes", "evidence")
 
     def __init__(self, attributes: Sequence[str] = ATTRIBUTES, smoothing: float = 1.0) -> None:

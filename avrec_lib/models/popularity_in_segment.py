@@ -16,7 +16,7 @@ from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.popularity import Popularity
 from avrec_lib.models.top_k import UNRANKED
-from avrec_lib.schema import Users
+from avrec_lib.schema import TIME, Users
 
 AGE_BAND = "age_band"
 _YEARS = 10
@@ -124,8 +124,8 @@ def _segments(interactions: Interactions, by: Sequence[str]) -> pl.DataFrame:
     absent = [name for name in {*by, "age", "birth_year"} if name not in users.columns]
     ages = users.with_columns(pl.lit(None, dtype=pl.Int32).alias(name) for name in absent)
     if AGE_BAND in by and AGE_BAND not in users.columns:
-        last = interactions.log.get_column("timestamp").max()
-        from_birth = pl.lit(None if last is None else last.year, dtype=pl.Int32) - pl.col("birth_year")
+        last_year = interactions.log.select(pl.col("timestamp").cast(TIME).max().dt.year()).item()
+        from_birth = pl.lit(last_year, dtype=pl.Int32) - pl.col("birth_year")
         ages = ages.with_columns((pl.coalesce("age", from_birth) // _YEARS).alias(AGE_BAND))
     table = ages.select("user_id", *by).drop_nulls().unique("user_id", keep="first", maintain_order=True)
     if table.is_empty():

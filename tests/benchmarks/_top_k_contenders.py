@@ -93,7 +93,7 @@ def torch_topk(case: Case) -> Iterator[Answer]:
         scores = torch.from_numpy(users) @ items
         scores.view(-1)[torch.from_numpy(places(seen))] = -torch.inf
         kept, best = torch.topk(scores, K, dim=1)
-        yield best.numpy(), kept.numpy()
+        yield best.numpy().copy(), kept.numpy().copy()  # small tensors that live on would hold freed blocks of scores
 
 
 def bare_product(case: Case) -> float:

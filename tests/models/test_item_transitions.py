@@ -37,6 +37,10 @@ class TestItemTransitions(RecommenderContract):
         # a: chosen by one user and follows x, the item before the last (.5); b: by two users (1/2), follows the last
         assert scores(model, "xy") == {"a": pytest.approx(0.5), "b": pytest.approx(0.5)}
 
+    def test_both_ways_what_came_before_counts_too(self) -> None:
+        model = ItemTransitions(target_power=0, source_power=0, both_ways=True).fit(log("xy"))
+        assert scores(model, "y") == {"x": pytest.approx(1.0)}
+
     def test_a_popular_source_says_less(self) -> None:
         model = ItemTransitions(target_power=0, source_power=0.5).fit(log("xa", "x", "x", "x"))
         assert scores(model, "x") == {"a": pytest.approx(0.5)}  # x has 4 users: 1 / sqrt(4)

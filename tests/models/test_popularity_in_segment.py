@@ -104,3 +104,5 @@ def test_values_that_no_two_items_share_are_left_out() -> None:
     wanted = [[item in pair for item in sorted(places, key=places.__getitem__)] for pair in ({"x", "y"}, {"x", "z"})]
     assert found.tolist() == wanted  # category war, then tag war
     assert attribute_matrix(Interactions.of(TRAIN)).shape == (0, 2)
+    strange = pl.DataFrame({"item_id": ["x", "y"], "category": ["war", "love"], "tags": [None, []]})
+    assert attribute_matrix(Interactions.of(TRAIN, strange)).shape == (0, 2)
