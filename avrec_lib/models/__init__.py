@@ -2,12 +2,16 @@
 
 from avrec_lib.models.blend import Blend
 from avrec_lib.models.bpr import BPR
+from avrec_lib.models.content_attributes import ContentAttributes
+from avrec_lib.models.content_neighbours import ContentNeighbours
 from avrec_lib.models.ease import EASE
 from avrec_lib.models.feature_ials import FeatureIALS
 from avrec_lib.models.ials import IALS
 from avrec_lib.models.item_knn import ItemKNN
 from avrec_lib.models.item_transitions import ItemTransitions
+from avrec_lib.models.knowledge_graph import KnowledgeGraph
 from avrec_lib.models.learned_ranker import LearnedRanker
+from avrec_lib.models.naive_bayes import NaiveBayes
 from avrec_lib.models.popularity import Popularity
 from avrec_lib.models.popularity_in_segment import ItemSegmentPopularity, SegmentPopularity
 from avrec_lib.models.popularity_in_time import RecentPopularity, SeasonalPopularity
@@ -18,11 +22,15 @@ __all__ = [
     "EASE",
     "IALS",
     "Blend",
+    "ContentAttributes",
+    "ContentNeighbours",
     "FeatureIALS",
     "ItemKNN",
     "ItemSegmentPopularity",
     "ItemTransitions",
+    "KnowledgeGraph",
     "LearnedRanker",
+    "NaiveBayes",
     "Popularity",
     "RecentPopularity",
     "SeasonalPopularity",
