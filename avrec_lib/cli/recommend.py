@@ -85,11 +85,16 @@ def _users(text: str) -> Sequence[str]:
     path = Path(text).expanduser()
     if not path.is_file():
         return [user.strip() for user in text.split(",") if user.strip()]
-    readers = {".parquet": pl.read_parquet, ".csv": pl.read_csv, ".jsonl": pl.read_ndjson}
     try:
-        if path.suffix not in readers:
-            return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
-        table = readers[path.suffix](path, **({"infer_schema": False} if path.suffix == ".csv" else {}))
+        match path.suffix:
+            case ".parquet":
+                table = pl.read_parquet(path)
+            case ".csv":
+                table = pl.read_csv(path, infer_schema=False)
+            case ".jsonl":
+                table = pl.read_ndjson(path)
+            case _:
+                return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         raise DataError("{file} cannot be read: {error}.", file=path, error=str(error).splitlines()[0]) from error
     if "user_id" not in table.columns:

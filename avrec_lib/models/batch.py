@@ -42,7 +42,7 @@ def write_recommendations(
     if out.suffix not in FORMATS:
         raise UsageError("{file} ends in no format that can be written.", hint="Expected {formats}.", file=out,
                          formats=", ".join(FORMATS))  # fmt: skip
-    everybody = model.users()
+    everybody = model.known_users()
     asked = everybody if users is None else pl.Series("user_id", list(dict.fromkeys(users)), pl.String)
     if asked.is_empty():
         raise UsageError("There is no user to recommend for.")
@@ -66,6 +66,11 @@ def write_recommendations(
                 hint="It knows {known} users; is it the right model?", count=asked.len(), known=f"{everybody.len():,}",
             )  # fmt: skip
         table = pl.scan_parquet(Path(parts, "*.parquet"))
-        sinks = {".parquet": table.sink_parquet, ".csv": table.sink_csv, ".jsonl": table.sink_ndjson}
-        sinks[out.suffix](beside)
+        match out.suffix:
+            case ".parquet":
+                table.sink_parquet(beside)
+            case ".csv":
+                table.sink_csv(beside)
+            case _:
+                table.sink_ndjson(beside)
     return Written(asked.len(), known, lists, rows)

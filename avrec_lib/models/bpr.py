@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from avrec_lib.errors import UsageError
@@ -9,6 +11,7 @@ from avrec_lib.models.fold_in import FoldIn
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 
 _CONFIDENCE = 10.0
@@ -25,6 +28,13 @@ class BPR(MatrixRecommender):
     """
 
     name = "BPR"
+    space: ClassVar[Space] = {
+        "factors": Whole(16, 128, log=True),
+        "learning_rate": Real(0.003, 0.1, log=True),
+        "regularisation": Real(0.001, 0.1, log=True),
+        "epochs": Whole(20, 150),
+        "history_regularisation": Real(1.0, 500.0, log=True),
+    }
     learned = ("item_factors",)
 
     def __init__(

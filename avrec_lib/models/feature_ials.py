@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -13,6 +14,7 @@ from avrec_lib.models.attributes import SHARED, attribute_matrix
 from avrec_lib.models.fold_in import FoldIn
 from avrec_lib.models.ials import IALS
 from avrec_lib.models.interactions import Interactions
+from avrec_lib.models.search_space import Real, Space
 
 
 class FeatureIALS(IALS):
@@ -27,6 +29,7 @@ class FeatureIALS(IALS):
     """
 
     name = "iALS with features"
+    space: ClassVar[Space] = {**IALS.space, "feature_weight": Real(0.1, 10.0, log=True)}
 
     def __init__(
         self, factors: int = 64, regularisation: float = 50.0, confidence: float = 10.0, epochs: int = 16,

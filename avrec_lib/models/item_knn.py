@@ -11,7 +11,7 @@ from avrec_lib.errors import UsageError
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
-from avrec_lib.models.search_space import Real, Space, Whole
+from avrec_lib.models.search_space import OneOf, Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.models.weighting import LABELS, Weighting, check_weighting, weighted
 
@@ -29,7 +29,11 @@ class ItemKNN(MatrixRecommender):
     """
 
     name = "item-KNN"
-    space: ClassVar[Space] = {"neighbours": Whole(10, 1000, log=True), "shrinkage": Real(0.0, 100.0)}
+    space: ClassVar[Space] = {
+        "neighbours": Whole(10, 1000, log=True),
+        "shrinkage": Real(0.0, 100.0),
+        "weighting": OneOf("cosine", "tfidf", "bm25"),
+    }
     learned = ("similarity_data", "similarity_columns", "similarity_starts")
 
     def __init__(

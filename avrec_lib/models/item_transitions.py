@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy import sparse
 
@@ -9,6 +11,7 @@ from avrec_lib.errors import UsageError
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 
 
@@ -22,6 +25,12 @@ class ItemTransitions(MatrixRecommender):
     """
 
     name = "item transitions"
+    space: ClassVar[Space] = {
+        "steps": Whole(1, 30, log=True),
+        "decay": Real(0.5, 1.0),
+        "target_power": Real(0.0, 1.0),
+        "source_power": Real(0.0, 1.0),
+    }
     learned = ("transition_data", "transition_columns", "transition_starts")
 
     def __init__(

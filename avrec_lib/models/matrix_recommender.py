@@ -144,7 +144,7 @@ class MatrixRecommender(ABC):
         """The constructor arguments of this model."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
-    def users(self) -> pl.Series:
+    def known_users(self) -> pl.Series:
         """The ids of the users that the model was trained on."""
         return self._fitted().user_rows.get_column("user_id")
 

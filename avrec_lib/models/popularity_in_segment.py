@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.popularity import Popularity
+from avrec_lib.models.search_space import Real, Space
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.schema import TIME, Users
 
@@ -33,6 +35,7 @@ class SegmentPopularity(MatrixRecommender):
     """
 
     name = "popularity in segment"
+    space: ClassVar[Space] = {"smoothing": Real(10.0, 100_000.0, log=True)}
     learned = ("segments", "users")
 
     def __init__(self, by: Sequence[str] = (AGE_BAND, "gender"), smoothing: float = 1000.0) -> None:
@@ -85,6 +88,8 @@ class ItemSegmentPopularity(Popularity):
     """
 
     name = "popularity of item segment"
+
+    space: ClassVar[Space] = {"smoothing": Real(0.1, 100.0, log=True)}
 
     def __init__(self, by: Sequence[str] = SHARED, smoothing: float = 5.0) -> None:
         _check_smoothing(smoothing)

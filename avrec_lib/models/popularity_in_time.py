@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from avrec_lib.errors import DataError, UsageError, unknown_name
 from avrec_lib.models.histories import NO_TIME, Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.search_space import OneOf, Real, Space
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.schema import TIME
 
@@ -61,6 +62,8 @@ class RecentPopularity(TimedPopularity):
     is not ranked. See `TimedPopularity` for what counts.
     """
 
+    space: ClassVar[Space] = {"window_days": Real(1.0, 365.0, log=True)}
+
     def __init__(self, window_days: float = 30.0) -> None:
         if not 0 < window_days <= 100_000:
             raise UsageError("window_days must be above 0 and at most 100000, but is {days}.", days=window_days)
@@ -83,6 +86,10 @@ class SeasonalPopularity(TimedPopularity):
     Score = n + `smoothing` · e / E: n choices in the season so far, e of all E choices so far. `period` says what a
     season is, in UTC. An item that nobody had chosen yet is not ranked. See `TimedPopularity` for what counts.
     """
+
+    space: ClassVar[Space] = {
+        "period": OneOf("hour", "weekday", "month"), "smoothing": Real(1.0, 10_000.0, log=True),
+    }  # fmt: skip
 
     def __init__(self, period: Period = "weekday", smoothing: float = 100.0) -> None:
         if period not in get_args(Period):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy import sparse
 
@@ -9,6 +11,7 @@ from avrec_lib.errors import UsageError
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import BLOCK_BYTES, MatrixRecommender
+from avrec_lib.models.search_space import OneOf, Space, Whole
 from avrec_lib.models.top_k import UNRANKED, top_k
 from avrec_lib.models.weighting import LABELS, Weighting, check_weighting, lengths_of, rarity, weighted
 
@@ -26,6 +29,7 @@ class UserKNN(MatrixRecommender):
     """
 
     name = "user-KNN"
+    space: ClassVar[Space] = {"neighbours": Whole(10, 500, log=True), "weighting": OneOf("cosine", "tfidf", "bm25")}
 
     def __init__(self, neighbours: int = 100, weighting: Weighting = "cosine", decay: float = 1.0) -> None:
         if not isinstance(neighbours, int) or neighbours < 1 or not 0 < decay <= 1:

@@ -1,0 +1,106 @@
+"""The shelf: every recommender of the house under one name, at its defaults, and what it needs of a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Literal, get_args
+
+from avrec_lib.errors import unknown_name
+from avrec_lib.models.blend import Blend
+from avrec_lib.models.bpr import BPR
+from avrec_lib.models.content_attributes import ContentAttributes
+from avrec_lib.models.content_neighbours import ContentNeighbours
+from avrec_lib.models.ease import EASE
+from avrec_lib.models.feature_ials import FeatureIALS
+from avrec_lib.models.ials import IALS
+from avrec_lib.models.item_knn import ItemKNN
+from avrec_lib.models.item_transitions import ItemTransitions
+from avrec_lib.models.knowledge_graph import KnowledgeGraph
+from avrec_lib.models.learned_ranker import LearnedRanker
+from avrec_lib.models.matrix_recommender import MatrixRecommender
+from avrec_lib.models.naive_bayes import NaiveBayes
+from avrec_lib.models.popularity import Popularity
+from avrec_lib.models.popularity_in_segment import SegmentPopularity
+from avrec_lib.models.popularity_in_time import RecentPopularity, SeasonalPopularity
+from avrec_lib.models.user_knn import UserKNN
+
+if TYPE_CHECKING:
+    from avrec_lib.data.dataset import Dataset
+
+ShelfName = Literal[
+    "popularity", "recent popularity", "seasonal popularity", "popularity in segment", "item transitions", "item-KNN",
+    "item-KNN, recency", "user-KNN", "user-KNN, recency", "EASE", "EASE, recency", "iALS", "iALS with features", "BPR",
+    "content by item", "content by attribute", "naive Bayes", "knowledge graph", "transitions + EASE", "hybrid",
+]  # fmt: skip
+SHELF_NAMES: tuple[ShelfName, ...] = get_args(ShelfName)
+
+RECENCY = 0.85  # weight of an event of the history for each event that came later
+
+
+def transitions_and_ease() -> Blend:
+    """Item transitions and EASE, weighed alike: the strongest recommender that learns in a second."""
+    return Blend([ItemTransitions(), EASE()], name="transitions + EASE")
+
+
+def hybrid() -> LearnedRanker:
+    """LambdaRank over what eight simple recommenders say of the candidates that they like best together."""
+    sources = [
+        ItemTransitions(), EASE(), EASE(decay=RECENCY), ItemTransitions(both_ways=True),
+        ItemTransitions(steps=3, decay=0.6), ItemTransitions(steps=30, decay=0.92), UserKNN(decay=0.95), ItemKNN(),
+    ]  # fmt: skip
+    return LearnedRanker(sources, name="hybrid")
+
+
+MAKERS: dict[ShelfName, Callable[..., MatrixRecommender]] = {
+    "popularity": Popularity,
+    "recent popularity": RecentPopularity,
+    "seasonal popularity": SeasonalPopularity,
+    "popularity in segment": SegmentPopularity,
+    "item transitions": ItemTransitions,
+    "item-KNN": ItemKNN,
+    "item-KNN, recency": partial(ItemKNN, decay=RECENCY),
+    "user-KNN": UserKNN,
+    "user-KNN, recency": partial(UserKNN, decay=RECENCY),
+    "EASE": EASE,
+    "EASE, recency": partial(EASE, decay=RECENCY),
+    "iALS": IALS,
+    "iALS with features": FeatureIALS,
+    "BPR": BPR,
+    "content by item": ContentNeighbours,
+    "content by attribute": ContentAttributes,
+    "naive Bayes": NaiveBayes,
+    "knowledge graph": KnowledgeGraph,
+    "transitions + EASE": transitions_and_ease,
+    "hybrid": hybrid,
+}
+"""Name on the shelf -> an unfitted model; what may be tuned stands in the `space` of its class."""
+
+_ORDER = ("item transitions", "item-KNN, recency", "user-KNN, recency", "EASE, recency", "transitions + EASE", "hybrid")
+_TIMES = ("recent popularity", "seasonal popularity")
+_ITEMS = ("content by item", "content by attribute", "naive Bayes", "knowledge graph", "iALS with features")
+LACKING = {
+    "times": "{model} needs to know what came after what, and this log has no times.",
+    "items": "{model} needs to know something of the items, and this data set has no title, tag, category or creator.",
+    "users": "{model} needs to know something of the users, and this data set has no age or gender.",
+}
+
+
+def from_shelf(names: Sequence[str]) -> dict[str, Callable[..., MatrixRecommender]]:
+    """The makers of `names`, each once, in that order. Raises UsageError for a name that is not on the shelf."""
+    for name in names:
+        if name not in MAKERS:
+            raise unknown_name("model", name, SHELF_NAMES)
+    return {name: MAKERS[name] for name in dict.fromkeys(names)}  # type: ignore[index]
+
+
+def lacking(name: str, dataset: Dataset) -> str | None:
+    """What the model `name` needs that `dataset` does not have, as a template of `strings` with {model}; else None."""
+    if name in (*_ORDER, *_TIMES) and not dataset.has("timestamp"):
+        return LACKING["times"]
+    told = [column for column in ("title", "tags", "category", "creator_id") if dataset.has(column, "items")]
+    if name in _ITEMS and not told:
+        return LACKING["items"]
+    if name == "popularity in segment" and not (dataset.has("age", "users") and dataset.has("gender", "users")):
+        return LACKING["users"]
+    return None
