@@ -22,8 +22,9 @@ DECAY = 0.95  # of taste, from one event of the history to the one before
 
 @dataclass(frozen=True)
 class ItemFacts:
-    """Of each item row: `users` who chose it, `recent` share of its events among the log's last, `first` time (days
-    since 1970, NaN: unknown), `year` of publication (NaN: unknown), and its labels (tags, category, creator) as unit rows in CSR parts.
+    """Of each item row: `users` who chose it, the `recent` share of its events among the log's last, its `first` time
+    (days since 1970, NaN: unknown), its `year` of publication (NaN: unknown), and its labels (tags, category, creator)
+    as unit rows in CSR parts.
     """
 
     users: np.ndarray
