@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy import sparse
+from scipy.linalg import cho_factor, cho_solve, lapack
 
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.models.histories import Histories
@@ -47,12 +48,9 @@ class EASE(MatrixRecommender):
         columns, popularity = top_k(counts, self.max_items)
         self.kept = np.sort(columns[popularity > 0])
         known = matrix[:, self.kept].astype(np.float64)
-        n = known.shape[1]
-        precision = np.empty((n, n), order="F")
-        for start in range(0, n, _ROWS):
-            precision[:, start : start + _ROWS] = (known.T @ known[:, start : start + _ROWS]).toarray()
-        precision[np.diag_indices(n)] += self.regularisation
-        precision = _inverse_in_place(precision)
+        users, items = known.shape
+        invert = _inverse_by_users if 2 * users < items else _inverse_by_items
+        precision = invert(known, self.regularisation)
         precision /= -np.diag(precision).copy()
         np.fill_diagonal(precision, 0.0)
         self.weights = precision.astype(np.float32)
@@ -68,6 +66,27 @@ class EASE(MatrixRecommender):
         told = known.getnnz(axis=1) > 0
         scores[np.ix_(told, self.kept)] = known[told] @ self.weights
         return scores
+
+
+def _inverse_by_items(known: sparse.csr_matrix, regularisation: float) -> np.ndarray:
+    """(XᵀX + λI)⁻¹ of users × items X: time grows with items³."""
+    n = known.shape[1]
+    precision = np.empty((n, n), order="F")
+    for start in range(0, n, _ROWS):
+        precision[:, start : start + _ROWS] = (known.T @ known[:, start : start + _ROWS]).toarray()
+    precision[np.diag_indices(n)] += regularisation
+    return _inverse_in_place(precision)
+
+
+def _inverse_by_users(known: sparse.csr_matrix, regularisation: float) -> np.ndarray:
+    """The same for few users, by Woodbury's identity: (I − Xᵀ (XXᵀ + λI)⁻¹ X) / λ; time grows with users²·items."""
+    alike = (known @ known.T).toarray(order="F")
+    alike[np.diag_indices(len(alike))] += regularisation
+    solved = cho_solve(cho_factor(alike, lower=True, overwrite_a=True), known.toarray(order="F"), overwrite_b=True)
+    precision = known.T @ solved
+    precision /= -regularisation
+    precision[np.diag_indices(len(precision))] += 1 / regularisation
+    return precision
 
 
 def _inverse_in_place(matrix: np.ndarray) -> np.ndarray:

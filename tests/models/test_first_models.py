@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 from contract import RecommenderContract, checkerboard
+from scipy import sparse
 
-from avrec_lib.models import EASE, ItemKNN, Popularity
+from avrec_lib.models import EASE, ItemKNN, Popularity, ease
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.protocols import Query, Recommender
 
@@ -62,6 +63,13 @@ class TestEASE(RecommenderContract):
         precision = np.linalg.inv(dense.T @ dense + 2.0 * np.eye(8))
         expected = np.eye(8) - precision / np.diag(precision)
         np.testing.assert_allclose(model.weights, expected, atol=1e-6)
+
+    @pytest.mark.parametrize(("users", "items"), [(8, 30), (30, 8)])
+    def test_few_users_or_few_items_the_inverse_is_the_same(self, users: int, items: int) -> None:
+        dense = (np.random.default_rng(1).random((users, items)) < 0.4).astype(float)
+        expected = np.linalg.inv(dense.T @ dense + 3.0 * np.eye(items))
+        for invert in (ease._inverse_by_users, ease._inverse_by_items):
+            np.testing.assert_allclose(invert(sparse.csr_matrix(dense), 3.0), expected, atol=1e-10)
 
     def test_a_catalogue_above_the_limit_keeps_its_most_chosen_items(self) -> None:
         train = pl.DataFrame({"user_id": list("abcab"), "item_id": ["x", "x", "x", "y", "y"]})
