@@ -43,6 +43,11 @@ class Graph:
         """How many items the graph knows."""
         return self.links["item_id"].n_unique()
 
+    def joined(self, other: Graph) -> Graph:
+        """What either graph knows."""
+        return Graph(*(pl.concat(parts).unique(maintain_order=True) for parts in
+                       ((self.triples, other.triples), (self.links, other.links))))  # fmt: skip
+
     def tables(self) -> dict[str, pl.DataFrame]:
         """As `write_dataset` takes them as `further`, so that a data set opened later has the graph."""
         return {"knowledge": self.triples, "item_entities": self.links}

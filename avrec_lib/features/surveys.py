@@ -41,6 +41,18 @@ def stated_interests(events: pl.DataFrame, items: pl.DataFrame) -> Stated:
     return Stated(last.select(list(INTERESTS)).cast(INTERESTS), answers.height, answers.height - matched.height)  # type: ignore[arg-type]
 
 
+def said_before(events: pl.DataFrame, choices: pl.DataFrame) -> pl.DataFrame:
+    """The surveys of `events` that their users answered before, or with, their first of `choices`.
+
+    Both have user_id and timestamp. An answer without a time counts as given when the user came. Answers of users who
+    are not among the choices are left out.
+    """
+    first = choices.group_by("user_id").agg(first=pl.col("timestamp").min())
+    said = events.filter(pl.col("event").cast(pl.String) == Event.SURVEY.value)
+    late = (pl.col("timestamp") > pl.col("first")).fill_null(value=False)
+    return said.join(first, on="user_id", maintain_order="left").filter(~late).drop("first")
+
+
 def favourite_tags(queries: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     """The tags of the items that each query's `history` names, as if its user had stated them.
 

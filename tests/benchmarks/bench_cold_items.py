@@ -63,10 +63,6 @@ def by_lot(dataset: Dataset, seed: int) -> Split:
     return split_dataset(dataset.with_events(ordered, "without times"), "cold_item", seed=seed)
 
 
-def together(*graphs: Graph) -> Graph:
-    return Graph(*(pl.concat(parts) for parts in zip(*((one.triples, one.links) for one in graphs), strict=True)))
-
-
 def named(name: str, model: MatrixRecommender) -> MatrixRecommender:
     model.name = name
     return model
@@ -109,7 +105,7 @@ def contenders(given: Graph, of_items: Graph) -> list[MatrixRecommender]:
     def bayes() -> NaiveBayes:
         return NaiveBayes(smoothing=0.1)
 
-    both = together(given, of_items)
+    both = given.joined(of_items)
     return [
         named(SEGMENT, ItemSegmentPopularity()),
         named(BEST_SEGMENT, ItemSegmentPopularity(by=["category"])),
@@ -131,7 +127,7 @@ def contenders(given: Graph, of_items: Graph) -> list[MatrixRecommender]:
 
 def tuning(given: Graph, of_items: Graph) -> list[MatrixRecommender]:
     """What was tried on TUNED_ON."""
-    both = together(given, of_items)
+    both = given.joined(of_items)
     tried: list[MatrixRecommender] = [
         named(f"{SEGMENT} by {', '.join(by)}", ItemSegmentPopularity(by=by))
         for by in (["tags"], ["category"], ["tags", "category"])

@@ -9,7 +9,7 @@ import pytest
 from sample_files import write_files
 from small_logs import log
 
-from avrec_lib.data.triples import graph_of, read_titles, read_triples, relinked, triples_of_items
+from avrec_lib.data.triples import Graph, graph_of, read_titles, read_triples, relinked, triples_of_items
 from avrec_lib.data.write import write_dataset
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.schema import ItemEntities, Triples
@@ -184,3 +184,11 @@ def test_links_of_other_numbers_link_nothing_until_somebody_says_which_titles_th
     assert graph.links.rows() == [("10", "m.1")] and graph.triples.rows() == FACTS
     with pytest.raises(DataError, match="No item of n has the title"):
         graph_of(data, numbered.filter(pl.col("title") != "Kolya"))
+
+
+def test_two_graphs_are_one_without_repeats():
+    one, other = (Graph(pl.DataFrame(rows, Triples.create_empty().schema, orient="row"),
+                        pl.DataFrame(LINKS[:1], ItemEntities.create_empty().schema, orient="row"))
+                  for rows in (FACTS[:2], FACTS[1:]))  # fmt: skip
+    both = one.joined(other)
+    assert both.triples.rows() == FACTS and both.links.rows() == LINKS[:1]

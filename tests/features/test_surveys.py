@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from avrec_lib.features.surveys import favourite_tags, stated_interests
+from avrec_lib.features.surveys import favourite_tags, said_before, stated_interests
 from avrec_lib.schema import Events, with_all_columns
 
 ITEMS = pl.DataFrame({"item_id": ["x", "y", "z"], "tags": [["Jazz", "Funk"], ["Jazz"], None]})
@@ -45,3 +45,9 @@ def test_favourite_tags_are_those_of_what_was_told() -> None:
     queries = pl.DataFrame({"user_id": ["a", "b"], "history": [["x", "y", "z", "y"], []]})
     told = favourite_tags(queries, ITEMS)
     assert sorted(told.rows()) == [("a", "Funk", 1.0), ("a", "Jazz", 2.0)]
+
+
+def test_only_what_was_said_before_the_first_choice_is_known_at_it() -> None:
+    said = answers(("a", "jazz", 1, 1), ("a", "funk", 1, 3), ("a", "soul", 1, None), ("c", "jazz", 1, 0))
+    choices = answers(("a", None, None, 2), ("a", None, None, 5), ("b", None, None, 0), event="search")
+    assert said_before(said, choices)["query"].to_list() == ["jazz", "soul"]
