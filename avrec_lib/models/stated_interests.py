@@ -36,7 +36,7 @@ class StatedInterests(MatrixRecommender):
         "shares",
     )  # fmt: skip
 
-    def __init__(self, stated: pl.DataFrame | None = None, popularity: float = 0.3) -> None:
+    def __init__(self, stated: pl.DataFrame | None = None, popularity: float = 0.5) -> None:
         if not 0 <= popularity <= 1:
             raise UsageError("popularity must be a share from 0 to 1, but is {share}.", share=popularity)
         self.stated, self.popularity = stated, float(popularity)
