@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import dataframely as dy
 import polars as pl
 
 from avrec_lib.data.dataset import Dataset
@@ -16,14 +15,15 @@ from avrec_lib.imports.dialect import FileFormat
 from avrec_lib.imports.files import find_files, sniff
 from avrec_lib.imports.values import ids
 from avrec_lib.paths import seek
-from avrec_lib.schema import ItemEntities, Triples
+from avrec_lib.schema import TIME, ItemEntities, Triples
 
 SYNONYMS = {
     "head": ("head", "head_id", "subject", "source", "from", "h", "item_id", "item"),
     "relation": ("relation", "relation_id", "predicate", "property", "rel", "r"),
     "tail": ("tail", "tail_id", "object", "target", "to", "t"),
-    "item_id": ("item_id", "item"),
+    "item_id": ("item_id", "item", "movieid"),
     "entity": ("entity", "entity_id", "freebase_id", "head_id"),
+    "title": ("title", "movie_title", "name"),
 }
 """Our column -> what files call it, in small letters and without RecBole's `:token`."""
 
@@ -43,17 +43,71 @@ class Graph:
         """How many items the graph knows."""
         return self.links["item_id"].n_unique()
 
+    def joined(self, other: Graph) -> Graph:
+        """What either graph knows."""
+        return Graph(*(pl.concat(parts).unique(maintain_order=True) for parts in
+                       ((self.triples, other.triples), (self.links, other.links))))  # fmt: skip
+
     def tables(self) -> dict[str, pl.DataFrame]:
         """As `write_dataset` takes them as `further`, so that a data set opened later has the graph."""
         return {"knowledge": self.triples, "item_entities": self.links}
 
 
-def graph_of(dataset: Dataset) -> Graph:
-    """The graph that came with the data set, else the one that its item table makes (`triples_of_items`)."""
+def graph_of(dataset: Dataset, numbered: pl.DataFrame | None = None) -> Graph:
+    """The graph that came with the data set, else the one that its item table makes (`triples_of_items`).
+
+    Where triples came with links of items that go by other numbers (the table `links_as_given`), the item table makes
+    the graph too, unless `numbered` says which titles have these numbers (`relinked`). Raises DataError when `numbered`
+    is given and nothing is linked by it.
+    """
     triples = dataset.triples.unique(maintain_order=True).drop_nulls().collect()
-    if triples.is_empty():
-        return triples_of_items(dataset.items.collect())
-    return Graph(triples, _of_entities(dataset.item_entities.collect(), triples))
+    given = dataset.folder / "links_as_given.parquet"
+    if numbered is not None and given.is_file():
+        links = relinked(pl.read_parquet(given), numbered, dataset.items.collect())
+        found = _of_entities(links, triples)
+        if found.is_empty():
+            raise DataError("No item of {name} has the title and year of a linked one.", name=dataset.name)
+        return Graph(triples, found)
+    found = _of_entities(dataset.item_entities.collect(), triples)
+    return triples_of_items(dataset.items.collect()) if found.is_empty() else Graph(triples, found)
+
+
+def relinked(links: pl.DataFrame, numbered: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """`links` brought from the item numbers of another table of titles to those of `items`: `schema.ItemEntities`.
+
+    `links` has item_id and entity (or entity_id); its item_id is that of `numbered`, which has item_id, title and
+    published_at like `items`. Two rows are one work when their titles are equal but for case, punctuation, what stands
+    in brackets, and an article behind a comma ("Swan Princess, The"), and their years are one apart at most; of several
+    the nearest year is taken. Items without such a row, or without a year, are left out: the height says how many are
+    linked, where an item has one entity.
+    """
+    key, year = _title_key(pl.col("title")), pl.col("published_at").dt.year()
+    theirs = numbered.select(number="item_id", key=key, their_year=year)
+    pairs = items.select("item_id", key=key, year=year).join(theirs, on="key", maintain_order="left_right")
+    apart = (pl.col("year") - pl.col("their_year")).abs()
+    nearest = pairs.filter(apart <= 1).sort(apart, maintain_order=True).unique("item_id", keep="first")
+    given = links.rename({"entity_id": "entity"}, strict=False).select(number="item_id", entity="entity")
+    found = given.join(nearest, on="number").select("item_id", "entity").unique().sort("item_id", "entity")
+    return found.cast(pl.String)
+
+
+def _title_key(title: pl.Expr) -> pl.Expr:
+    plain = title.str.to_lowercase().str.replace(r"\s*\(.*", "")
+    return plain.str.replace(r"^(.*), (the|a|an|la|le|les|el|il|das|der)$", "${2} ${1}").str.replace_all(r"\W", "")
+
+
+def read_titles(path: Path | str) -> pl.DataFrame:
+    """Columns item_id, title, published_at of a file with item_id (or movieId) and title, "Toy Story (1995)".
+
+    Raises UsageError when there is no such file, DataError when it is empty or lacks a column.
+    """
+    rows = _read(seek(Path(path)), ("item_id", "title"))
+    parts = pl.col("title").str.strip_chars().str.extract_groups(r"^(?<title>.*?)\s*\((?<year>\d{4})\)$")
+    year = parts.struct.field("year").cast(pl.Int32)
+    return rows.select(
+        "item_id", title=pl.coalesce(parts.struct.field("title"), "title"),
+        published_at=pl.datetime(year, 1, 1, time_zone="UTC").cast(TIME),
+    )  # fmt: skip
 
 
 def read_triples(path: Path | str, links: Path | str | None = None, item_ids: pl.Series | None = None) -> Graph:
@@ -68,9 +122,9 @@ def read_triples(path: Path | str, links: Path | str | None = None, item_ids: pl
     one item (of `item_ids`, where given) is linked.
     """
     source = seek(Path(path))
-    triples = _read(source, Triples)
+    triples = _read(source, Triples.column_names())
     if links is not None:
-        known = _read(seek(Path(links)), ItemEntities)
+        known = read_links(links)
     else:
         own = triples["head"] if item_ids is None else item_ids.cast(pl.String).drop_nulls()
         own = own.unique(maintain_order=True)
@@ -81,6 +135,11 @@ def read_triples(path: Path | str, links: Path | str | None = None, item_ids: pl
     if found.is_empty():
         raise _nothing_linked(source, triples, known if item_ids is None else item_ids.to_frame("item_id"), links)
     return Graph(triples, found)
+
+
+def read_links(path: Path | str) -> pl.DataFrame:
+    """Which entity an item is, from a file with item_id and entity: `schema.ItemEntities`. Raises as `read_triples`."""
+    return _read(seek(Path(path)), ItemEntities.column_names())
 
 
 def triples_of_items(items: pl.DataFrame) -> Graph:
@@ -120,9 +179,9 @@ def _of_entities(links: pl.DataFrame, triples: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _read(path: Path, schema: type[dy.Schema]) -> pl.DataFrame:
-    """The columns of `schema` from the file or folder `path` as text, whole rows only, without repeats."""
-    parts = [_rows(form, schema.column_names()) for file in find_files([path]) if (form := sniff(file)) is not None]
+def _read(path: Path, columns: Sequence[str]) -> pl.DataFrame:
+    """`columns` from the file or folder `path` as text, whole rows only, without repeats."""
+    parts = [_rows(form, columns) for file in find_files([path]) if (form := sniff(file)) is not None]
     if not parts:
         raise DataError("{file} is empty.", file=path)
     rows = pl.concat(parts).drop_nulls().unique(maintain_order=True)

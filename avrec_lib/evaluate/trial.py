@@ -143,6 +143,31 @@ def run_trials(
     return trials
 
 
+def run_on_one_training(
+    models: Sequence[Recommender], splits: Sequence[Split], k: int, *, items: pl.DataFrame | None = None,
+    users: pl.DataFrame | None = None,
+) -> list[Trial]:  # fmt: skip
+    """Every model fitted once, on the training rows that all `splits` share, and asked the queries of each.
+
+    For splits that differ in what is told of their users (`data.first_choices`). No cost is noted. Raises UsageError
+    when two models have the same name, or the training rows are not the same.
+    """
+    check_k(k)
+    _refuse_namesakes([model.name for model in models])
+    if any(split.train is not splits[0].train for split in splits):
+        raise UsageError("Splits to be asked after one training must share their training rows.")
+    trials = []
+    with meter(say("Models"), len(models), say("trials")) as shown:
+        for model in models:
+            known = fitted(model, splits[0], items, users)
+            for split in splits:
+                candidates = None if split.candidates is None else split.candidates.to_list()
+                ranked = known.recommend(split.queries, k, candidates, exclude_seen=split.exclude_seen, seen=split.seen)
+                trials.append(Trial(model.name, split, _as_ranked(ranked)))
+            shown.advance()
+    return trials
+
+
 def _refuse_namesakes(names: list[str]) -> None:
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(

@@ -15,6 +15,7 @@ from avrec_lib.models.naive_bayes import NaiveBayes
 from avrec_lib.models.popularity import Popularity
 from avrec_lib.models.popularity_in_segment import ItemSegmentPopularity, SegmentPopularity
 from avrec_lib.models.popularity_in_time import RecentPopularity, SeasonalPopularity
+from avrec_lib.models.stated_interests import StatedInterests
 from avrec_lib.models.user_knn import UserKNN
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "RecentPopularity",
     "SeasonalPopularity",
     "SegmentPopularity",
+    "StatedInterests",
     "UserKNN",
 ]

@@ -48,16 +48,16 @@ class ContentAttributes(MatrixRecommender):
         ones = np.ones(len(self.label_columns), np.float32)
         table = sparse.csr_matrix((ones, self.label_columns, self.label_starts), shape=shape)
         table.check_format(full_check=True)  # numbers from a file must not reach beyond the arrays
-        self._items = _unit_rows(table.multiply(self.label_weights).tocsr())
+        self._items = unit_rows(table.multiply(self.label_weights).tocsr())
         self._by_label = self._items.T.tocsr()
 
     def _score(self, histories: Histories) -> np.ndarray:
-        users = _unit_rows(histories.recent(self.decay) @ self._items)
+        users = unit_rows(histories.recent(self.decay) @ self._items)
         scores = (users @ self._by_label).toarray()
         return np.where(scores > 0, scores, np.float32(UNRANKED))
 
 
-def _unit_rows(table: sparse.csr_matrix) -> sparse.csr_matrix:
+def unit_rows(table: sparse.csr_matrix) -> sparse.csr_matrix:
     """Its rows divided by their lengths; a row of zeros stays."""
     lengths = np.sqrt(np.asarray(table.multiply(table).sum(axis=1)).ravel())
     scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)

@@ -9,8 +9,8 @@ Three controls are no model of a user: whether an item is in the graph, its numb
 anybody chose.
 
 The links of MovieLens-100K's graph are numbered as in later MovieLens, not as in its items. `--titles` (movies.csv of
-ml-latest-small: movieId, title with the year) gives them their items by title and year; without it they are used as
-they come.
+ml-latest-small: movieId, title with the year) gives them their items by title and year; without it the graph "as given"
+is that of the item table again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from scipy import sparse
 from avrec_lib.data.dataset import Dataset
 from avrec_lib.data.opening import open_dataset
 from avrec_lib.data.split import Split, split_dataset
-from avrec_lib.data.triples import Graph, graph_of, triples_of_items
+from avrec_lib.data.triples import Graph, graph_of, read_titles, triples_of_items
 from avrec_lib.evaluate.compare import pairwise_differences, summarise
 from avrec_lib.evaluate.trial import run_trial
 from avrec_lib.models import (
@@ -61,27 +61,6 @@ def by_lot(dataset: Dataset, seed: int) -> Split:
     """A fifth of the items is cold; events keep the order of their times, which are taken away."""
     ordered = dataset.events.sort("timestamp", maintain_order=True).with_columns(timestamp=pl.lit(None, dtype=TIME))
     return split_dataset(dataset.with_events(ordered, "without times"), "cold_item", seed=seed)
-
-
-def relinked(graph: Graph, items: pl.DataFrame, titles: Path) -> Graph:
-    """`graph` with links to `items` by title and year (one year apart at most), by way of the numbers in `titles`."""
-    table = pl.read_csv(titles, infer_schema=False)
-    year = pl.col("title").str.extract(r"\((\d{4})\)\s*$").cast(pl.Int32)
-    theirs = table.select(number="movieId", key=_key(pl.col("title")), year=year)
-    ours = items.select("item_id", key=_key(pl.col("title")), ours=pl.col("published_at").dt.year())
-    apart = (pl.col("year") - pl.col("ours")).abs()
-    found = ours.join(theirs, on="key").filter(apart <= 1).sort(apart, maintain_order=True)
-    links = graph.links.rename({"item_id": "number"}).join(found.unique("item_id", keep="first"), on="number")
-    return Graph(graph.triples, links.select("item_id", "entity"))
-
-
-def _key(title: pl.Expr) -> pl.Expr:
-    plain = title.str.to_lowercase().str.replace(r"\s*\(.*", "")
-    return plain.str.replace(r"^(.*), (the|a|an|la|le|les|el|il|das|der)$", "${2} ${1}").str.replace_all(r"\W", "")
-
-
-def together(*graphs: Graph) -> Graph:
-    return Graph(*(pl.concat(parts) for parts in zip(*((one.triples, one.links) for one in graphs), strict=True)))
 
 
 def named(name: str, model: MatrixRecommender) -> MatrixRecommender:
@@ -126,7 +105,7 @@ def contenders(given: Graph, of_items: Graph) -> list[MatrixRecommender]:
     def bayes() -> NaiveBayes:
         return NaiveBayes(smoothing=0.1)
 
-    both = together(given, of_items)
+    both = given.joined(of_items)
     return [
         named(SEGMENT, ItemSegmentPopularity()),
         named(BEST_SEGMENT, ItemSegmentPopularity(by=["category"])),
@@ -148,7 +127,7 @@ def contenders(given: Graph, of_items: Graph) -> list[MatrixRecommender]:
 
 def tuning(given: Graph, of_items: Graph) -> list[MatrixRecommender]:
     """What was tried on TUNED_ON."""
-    both = together(given, of_items)
+    both = given.joined(of_items)
     tried: list[MatrixRecommender] = [
         named(f"{SEGMENT} by {', '.join(by)}", ItemSegmentPopularity(by=by))
         for by in (["tags"], ["category"], ["tags", "category"])
@@ -206,9 +185,8 @@ def main() -> None:
     asked = parser.parse_args()
     dataset = open_dataset(asked.data)
     items = dataset.items.collect()
-    of_items, given = triples_of_items(items), graph_of(dataset)
-    if asked.titles is not None:
-        given = relinked(given, items, asked.titles)
+    numbered = None if asked.titles is None else read_titles(asked.titles)
+    of_items, given = triples_of_items(items), graph_of(dataset, numbered)
     print(f"{given.linked_items} of {items.height} items in the graph as given")
     if asked.tune:
         print(f"by lot, draw {TUNED_ON}: NDCG@10")

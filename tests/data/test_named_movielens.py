@@ -67,7 +67,9 @@ def test_the_100k_layout_of_recbole_with_its_wrongly_cut_year(tmp_path):
         ),
     ]  # fmt: skip
     assert tables.further["knowledge"].rows() == [("m.1", "film.actor", "m.2")]
-    assert tables.further["item_entities"].rows() == [("242", "m.1")]
+    assert tables.further["links_as_given"].rows() == [("242", "m.1")]
+    assert "item_entities" not in tables.further, "its links are numbered as in later MovieLens"
+    assert any("links_as_given" in note for note in tables.notes)
 
 
 def test_the_1m_layout_with_two_colons(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from sample_files import write_files
 from small_logs import log
 
-from avrec_lib.data.triples import graph_of, read_triples, triples_of_items
+from avrec_lib.data.triples import Graph, graph_of, read_titles, read_triples, relinked, triples_of_items
 from avrec_lib.data.write import write_dataset
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.schema import ItemEntities, Triples
@@ -141,3 +141,54 @@ def test_the_names_of_the_source_are_read(tmp_path: Path):
     pl.DataFrame({"head": ["x"]}).write_parquet(tmp_path / "d" / "knowledge.parquet")
     with pytest.raises(DataError, match="knowledge has no column relation, tail"):
         graph_of(type(data).open(tmp_path / "d"))
+
+
+def titled(**films: tuple[str, int | None]) -> pl.DataFrame:
+    years = [year and datetime(year, 7, 1, tzinfo=UTC) for _, year in films.values()]
+    schema = {"item_id": pl.String, "title": pl.String, "published_at": pl.Datetime("us", "UTC")}
+    titles = [title for title, _ in films.values()]
+    return pl.DataFrame({"item_id": list(films), "title": titles, "published_at": years}, schema=schema)
+
+
+def test_links_are_brought_to_other_numbers_by_title_and_year():
+    links = pl.DataFrame([("1", "m.1"), ("2", "m.2"), ("3", "m.3"), ("9", "m.9")], ["item_id", "entity_id"],
+                         orient="row")  # fmt: skip
+    theirs = {
+        "1": ("The Swan Princess", 1994), "2": ("Sabrina", 1995), "3": ("Sabrina", 1954), "9": ("Not here", 1990),
+        "4": ("Swan Princess!, The", 1999),
+    }  # fmt: skip
+    ours = titled(
+        a=("Swan Princess, The (a cartoon)", 1995), b=("Sabrina", 1954), c=("sabrina", 1996), d=("Sabrina", 1970),
+        e=("Sabrina", None),
+    )  # fmt: skip
+    found = relinked(links, titled(**theirs), ours)
+    assert found.rows() == [("a", "m.1"), ("b", "m.3"), ("c", "m.2")]  # d is of another year, of e none is known
+    assert found.schema == ItemEntities.create_empty().schema
+
+
+def test_links_of_other_numbers_link_nothing_until_somebody_says_which_titles_they_are_of(tmp_path: Path):
+    events = log([("a", "10", 0), ("b", "11", 1)]).events
+    items = titled(**{"10": ("Kolya", 1996), "11": ("Heat", 1995)})
+    further = {
+        "knowledge": pl.DataFrame(FACTS, ["head_id", "relation_id", "tail_id"], orient="row"),
+        "links_as_given": pl.DataFrame([("10", "m.3"), ("70", "m.1")], ["item_id", "entity_id"], orient="row"),
+    }
+    data = write_dataset(
+        tmp_path / "d", {"events": events, "items": items}, further=further, name="n", source="s", licence="l"
+    )
+    assert graph_of(data).triples["tail"].to_list() == ["year:1996", "year:1995"]
+    (file,) = written(tmp_path, movies_csv='movieId,title\n70,"Kolya (1996)"\n10,Something Else (2001)\n')
+    numbered = read_titles(file)
+    assert numbered["title"].to_list() == ["Kolya", "Something Else"]
+    graph = graph_of(data, numbered)
+    assert graph.links.rows() == [("10", "m.1")] and graph.triples.rows() == FACTS
+    with pytest.raises(DataError, match="No item of n has the title"):
+        graph_of(data, numbered.filter(pl.col("title") != "Kolya"))
+
+
+def test_two_graphs_are_one_without_repeats():
+    one, other = (Graph(pl.DataFrame(rows, Triples.create_empty().schema, orient="row"),
+                        pl.DataFrame(LINKS[:1], ItemEntities.create_empty().schema, orient="row"))
+                  for rows in (FACTS[:2], FACTS[1:]))  # fmt: skip
+    both = one.joined(other)
+    assert both.triples.rows() == FACTS and both.links.rows() == LINKS[:1]

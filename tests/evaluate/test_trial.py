@@ -22,10 +22,11 @@ from avrec_lib.evaluate.trial import (
     fitted,
     judged_by,
     lists_by_model,
+    run_on_one_training,
     run_trial,
     run_trials,
 )
-from avrec_lib.models import IALS, Popularity
+from avrec_lib.models import IALS, ItemKNN, Popularity
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -153,3 +154,15 @@ def test_lists_that_hide_what_was_seen_can_cover_all_the_watch_time_that_is_left
         split = replace(splits[0], queries=queries, seen=seen, test=test, exclude_seen=hides)
         values = Trial("given", split, ranked).media(1)
         assert values.filter(metric="watch_share")["value"].to_list() == [expected]
+
+
+def test_one_training_answers_several_splits_as_each_alone_would(splits):
+    split = splits[0]
+    half = replace(split, queries=split.queries.head(4), window=1)
+    found = run_on_one_training([Popularity(), ItemKNN()], [split, half], k=3)
+    assert [(trial.model, trial.split.window) for trial in found] == [
+        ("popularity", 0), ("popularity", 1), ("item-KNN", 0), ("item-KNN", 1),
+    ]  # fmt: skip
+    assert_frame_equal(found[3].ranked, run_trial(ItemKNN(), half, 3).ranked)
+    with pytest.raises(UsageError, match="share their training rows"):
+        run_on_one_training([Popularity()], splits, k=3)

@@ -28,6 +28,11 @@ NOTES = (
     "published_at is 1 January of the year in the title where the source gives no release date.",
     "tags are the genres, category is the first genre in the order of the file.",
 )
+GRAPH_NOTES = (
+    "knowledge.parquet holds the Freebase graph that comes with this copy.",
+    "links_as_given.parquet has its links, which number films as later MovieLens sets do, not as this one; no item is "
+    "linked by them. With the titles of such a set they are brought to these items (data.triples.relinked).",
+)
 FLAGS = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
     "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
@@ -110,13 +115,14 @@ def _recbole_100k(ratings: Path, name: str) -> Tables:
     further = {}
     if (graph := find(folder, "ml-100k.kg")) is not None and (links := find(folder, "ml-100k.link")) is not None:
         further["knowledge"] = read_table(graph, "\t", None).rename(_plain)
-        further["item_entities"] = read_table(links, "\t", None).rename(_plain)
+        # Its items are numbered as in MovieLens of later years: as ids of this set they name other films.
+        further["links_as_given"] = read_table(links, "\t", None).rename(_plain)
     return Tables(
         _ratings(events.lazy()),
         _films(films, pl.col("genres").str.split(" "), pl.datetime(year, 1, 1, time_zone="UTC").cast(TIME)),
         _people(people, pl.col("occupation")),
         further,
-        [*NOTES, "knowledge.parquet and item_entities.parquet hold the Freebase graph that comes with this copy."],
+        [*NOTES, *(GRAPH_NOTES if further else [])],
     )
 
 
