@@ -23,8 +23,9 @@ DECAY = 0.95  # of taste, from one event of the history to the one before
 
 @dataclass(frozen=True)
 class ItemFacts:
-    """Of each item row: `users` who chose it, `recent` share of its events among the log's last, `first` time (µs or
-    NO_TIME), `year` of publication (NaN: unknown), and its labels (tags, category, creator) as unit rows in CSR parts.
+    """Of each item row: `users` who chose it, the `recent` share of its events among the log's last, its `first` time
+    (days since 1970, NaN: unknown), its `year` of publication (NaN: unknown), and its labels (tags, category, creator)
+    as unit rows in CSR parts.
     """
 
     users: np.ndarray
@@ -41,15 +42,15 @@ class ItemFacts:
         past = interactions.past
         count = past.catalogue
         timed = past.times != NO_TIME
-        first = np.full(count, np.iinfo(np.int64).max)
-        np.minimum.at(first, past.items[timed], past.times[timed])
+        first = np.full(count, np.inf)
+        np.minimum.at(first, past.items[timed], past.times[timed] / DAY)
         late = timed & (past.times >= np.quantile(past.times[timed], 1 - RECENT_SHARE)) if timed.any() else timed
         events = np.bincount(past.items, minlength=count)
         labels = _labels(interactions)
         return cls(
             np.bincount(past.matrix().indices, minlength=count).astype(np.float32),
             (np.bincount(past.items[late], minlength=count) / np.maximum(events, 1)).astype(np.float32),
-            np.where(first == np.iinfo(np.int64).max, NO_TIME, first),
+            np.where(np.isinf(first), np.nan, first),
             _years(interactions),
             labels.data, labels.indices, labels.indptr,
         )  # fmt: skip
@@ -113,8 +114,8 @@ def candidates_of(
 
 def _known_of(histories: Histories, facts: ItemFacts, rows: np.ndarray, items: np.ndarray) -> dict[str, np.ndarray]:
     popularity = np.log1p(facts.users)
-    last = histories.last_times[rows]
-    timed = (last != NO_TIME) & (facts.first[items] != NO_TIME)
+    last = histories.last_times
+    last = np.where(last == NO_TIME, np.nan, last / DAY)
     past = histories.recent(DECAY)
     weights = _sums(past)
     mean_popularity = _over(past @ popularity, weights)
@@ -125,7 +126,7 @@ def _known_of(histories: Histories, facts: ItemFacts, rows: np.ndarray, items: n
         "popularity among candidates": _centred(rows, popularity[items]),
         "recent share": facts.recent[items],
         "recent share among candidates": _centred(rows, facts.recent[items]),
-        "days on offer": np.where(timed, (last - np.where(timed, facts.first[items], 0)) / DAY, np.nan),
+        "days on offer": last[rows] - facts.first[items],
         "years from the history": np.abs(facts.year[items] - mean_year[rows]),
         "popularity above the history": popularity[items] - mean_popularity[rows],
         "events of the history": np.log1p(histories.lengths)[rows],

@@ -36,8 +36,8 @@ class LearnedRanker(MatrixRecommender):
     learned = ("booster", *(f"fact_{field.name}" for field in fields(ItemFacts)))
 
     def __init__(
-        self, sources: Sequence[MatrixRecommender], candidates: int = 60, questions: int = 8, trees: int = 100,
-        leaves: int = 7, learning_rate: float = 0.08, repeats: bool = False, seed: int = 0, name: str = "LambdaRank",
+        self, sources: Sequence[MatrixRecommender], candidates: int = 60, questions: int = 8, trees: int = 200,
+        leaves: int = 7, learning_rate: float = 0.04, repeats: bool = False, seed: int = 0, name: str = "LambdaRank",
     ) -> None:  # fmt: skip
         self.sources, self.repeats = list(sources), bool(repeats)
         self.candidates, self.questions, self.trees, self.leaves = candidates, questions, trees, leaves

@@ -44,13 +44,21 @@ def transitions_and_ease() -> Blend:
     return Blend([ItemTransitions(), EASE()], name="transitions + EASE")
 
 
-def hybrid() -> LearnedRanker:
-    """LambdaRank over what eight simple recommenders say of the candidates that they like best together."""
-    sources = [
-        ItemTransitions(), EASE(), EASE(decay=RECENCY), ItemTransitions(both_ways=True),
-        ItemTransitions(steps=3, decay=0.6), ItemTransitions(steps=30, decay=0.92), UserKNN(decay=0.95), ItemKNN(),
-    ]  # fmt: skip
-    return LearnedRanker(sources, name="hybrid")
+def hybrid(in_order: bool = True, repeats: bool = False) -> LearnedRanker:
+    """LambdaRank over what simple recommenders say of the candidates that they like best together.
+
+    With `in_order` eight of them, most of which read the order of events; without it four that do not. `repeats` lets
+    what the user already had be recommended (`LearnedRanker`).
+    """
+    sources: list[MatrixRecommender] = [EASE(), ItemKNN()]
+    if in_order:
+        sources += [
+            ItemTransitions(), EASE(decay=RECENCY), ItemTransitions(both_ways=True),
+            ItemTransitions(steps=3, decay=0.6), ItemTransitions(steps=30, decay=0.92), UserKNN(decay=0.95),
+        ]  # fmt: skip
+    else:
+        sources += [UserKNN(), Popularity()]
+    return LearnedRanker(sources, repeats=repeats, name="hybrid")
 
 
 MAKERS: dict[ShelfName, Callable[..., MatrixRecommender]] = {
@@ -77,7 +85,7 @@ MAKERS: dict[ShelfName, Callable[..., MatrixRecommender]] = {
 }
 """Name on the shelf -> an unfitted model; what may be tuned stands in the `space` of its class."""
 
-_ORDER = ("item transitions", "item-KNN, recency", "user-KNN, recency", "EASE, recency", "transitions + EASE", "hybrid")
+_ORDER = ("item transitions", "item-KNN, recency", "user-KNN, recency", "EASE, recency", "transitions + EASE")
 _TIMES = ("recent popularity", "seasonal popularity")
 _LABELS = ("content by attribute", "naive Bayes", "knowledge graph", "iALS with features")
 LACKING = {

@@ -39,12 +39,13 @@ class Judge:
     k: int
     seed: int
     items: pl.DataFrame | None
+    users: pl.DataFrame | None = None
 
     def values(self, tunable: Tunable, options: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
         """`schema.Values` of each split in turn. Raises the AvrecError of a model that cannot have `options`."""
         seed = None if "seed" in tunable.fixed or "seed" in tunable.space else self.seed
         for split in self.splits:
-            trial = run_trial(tunable.model(options), split, self.k, self.items, seed)
+            trial = run_trial(tunable.model(options), split, self.k, self.items, seed, self.users)
             yield known_values([trial], k=[self.k], metrics=[self.metric])
 
     def identity(self) -> dict[str, Any]:
@@ -58,6 +59,7 @@ class Judge:
             "candidates": [None if one.candidates is None else hash_text(" ".join(one.candidates.sort()))
                            for one in self.splits],
             "items": None if self.items is None else fingerprint({"items": self.items.lazy()}),
+            "users": None if self.users is None else fingerprint({"users": self.users.lazy()}),
             "metric": self.metric, "k": self.k, "seed": self.seed,
         }  # fmt: skip
 

@@ -91,7 +91,7 @@ class Tuning:
 def tune(
     model: Maker, splits: Sequence[Split], *, budget: int, metric: RankingMetric = "ndcg", k: int = 10, seed: int = 0,
     seconds: float | None = None, store: Path | None = None, items: pl.DataFrame | None = None,
-    space: Space | None = None, fixed: Mapping[str, Any] | None = None,
+    users: pl.DataFrame | None = None, space: Space | None = None, fixed: Mapping[str, Any] | None = None,
 ) -> Tuning:  # fmt: skip
     """Choose the options of `model` (a class, or a function that makes one) on the validation `splits`.
 
@@ -109,13 +109,13 @@ def tune(
     use; DataError for a damaged store.
     """
     tunable = Tunable.of(model, fixed, space)
-    return _tune([tunable], splits, budget, metric, k, seed, seconds, store, items)[0]
+    return _tune([tunable], splits, budget, metric, k, seed, seconds, store, items, users)[0]
 
 
 def tune_all(
     models: Mapping[str, Maker] | Sequence[Maker], splits: Sequence[Split], *, budget: int,
     metric: RankingMetric = "ndcg", k: int = 10, seed: int = 0, seconds: float | None = None,
-    store: Path | None = None, items: pl.DataFrame | None = None,
+    store: Path | None = None, items: pl.DataFrame | None = None, users: pl.DataFrame | None = None,
 ) -> dict[str, Tuning]:  # fmt: skip
     """`tune` each of `models` with the same budget: name (of the mapping, else of the model) -> Tuning.
 
@@ -129,7 +129,7 @@ def tune_all(
         raise UsageError(
             "Two models are named {name}.", hint="Give each a name of its own.", name=", ".join(sorted(twice))
         )
-    found = _tune(tunables, splits, budget, metric, k, seed, seconds, store, items)
+    found = _tune(tunables, splits, budget, metric, k, seed, seconds, store, items, users)
     return dict(zip(names, found, strict=True))
 
 
@@ -171,10 +171,10 @@ def _short(value: Any) -> str:
 
 def _tune(
     tunables: Sequence[Tunable], splits: Sequence[Split], budget: int, metric: RankingMetric, k: int, seed: int,
-    seconds: float | None, store: Path | None, items: pl.DataFrame | None,
+    seconds: float | None, store: Path | None, items: pl.DataFrame | None, users: pl.DataFrame | None,
 ) -> list[Tuning]:  # fmt: skip
     _check(splits, budget, metric, k, seed, seconds)
-    judge = Judge(splits, metric, k, seed, items)
+    judge = Judge(splits, metric, k, seed, items, users)
     with opened(store) as folder:
         searches = [Search(tunable, judge, budget, seconds, folder) for tunable in tunables]
         left = sum(search.budget - len(search.trials) for search in searches)

@@ -94,7 +94,8 @@ class RecommenderContract:
         if not arrays and harm != "extra":
             pytest.skip("what it knows is the log")
         # Numbers of columns, where there are any.
-        name = max(arrays, key=lambda name: arrays[name].dtype.kind == "i", default="")
+        filled = [name for name in arrays if arrays[name].size]
+        name = max(filled, key=lambda name: arrays[name].dtype.kind == "i", default="")
         match harm:
             case "missing":
                 del arrays[name]

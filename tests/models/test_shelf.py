@@ -36,7 +36,7 @@ def test_a_name_that_is_not_on_the_shelf_is_refused_and_a_repeated_one_is_there_
 
 def test_a_bare_log_lacks_times_words_labels_and_users(tmp_path: Path) -> None:
     found = {name: lacking(name, dataset(tmp_path, events=BARE)) for name in SHELF_NAMES}
-    assert {name for name, why in found.items() if why == LACKING["times"]} - {"hybrid"} == TIMED
+    assert {name for name, why in found.items() if why == LACKING["times"]} == TIMED
     assert {name for name, why in found.items() if why == LACKING["words"]} == {"content by item"}
     assert {name for name, why in found.items() if why == LACKING["labels"]} == LABELLED
     assert {name for name, why in found.items() if why == LACKING["users"]} == {"popularity in segment"}
