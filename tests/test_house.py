@@ -58,6 +58,25 @@ def test_reports_know_no_model_and_not_what_runs_notebooks():
     assert offenders("report", ("avrec_lib.models", "avrec_lib.runs")) == []
 
 
+@pytest.mark.parametrize("room", ["content", "features", "rerank"])
+def test_what_describes_users_and_items_or_reorders_lists_knows_no_model_and_no_report(room: str):
+    assert offenders(room, ("avrec_lib.models", "avrec_lib.training", "avrec_lib.widgets", "avrec_lib.report")) == []
+
+
+def test_training_knows_no_report_and_models_know_no_training():
+    assert offenders("training", ("avrec_lib.report", "avrec_lib.runs", "avrec_lib.widgets")) == []
+    assert offenders("models", ("avrec_lib.training", "avrec_lib.report", "avrec_lib.runs", "avrec_lib.widgets")) == []
+
+
+def test_widgets_know_recommenders_by_protocol_and_their_state_needs_no_browser():
+    assert offenders("widgets", ("avrec_lib.models", "avrec_lib.training", "avrec_lib.runs")) == []
+    drawn = ("view", "list_column", "finder", "labels", "live_figure", "figures", "showing")
+    state = [path.stem for path in MODULES if path.parent == LIBRARY / "widgets" and path.stem not in drawn]
+    assert [
+        name for stem in state for name in offenders(f"widgets/{stem}.py", ("ipywidgets", "plotly", "avrec_lib.report"))
+    ] == []
+
+
 def test_nothing_but_the_command_line_imports_the_command_line():
     others = [path for path in MODULES if not path.is_relative_to(LIBRARY / "cli") and path.stem != "__main__"]
     assert [path for path in others for name in imported(path) if name.startswith("avrec_lib.cli")] == []

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
+from avrec_lib.content.labels import attribute_labels
 from avrec_lib.errors import DataError
 from avrec_lib.evaluate.list_sums import blocks_of_sums, first_places, list_sums
 from avrec_lib.evaluate.lists import Lists, row_of_each
@@ -83,10 +84,7 @@ def embedding_vectors(embeddings: pl.DataFrame, item_ids: pl.Series) -> np.ndarr
 def item_labels(items: pl.DataFrame, column: str) -> pl.DataFrame:
     """Columns item_id, label: the distinct tags (a list), or the one category, of each item; none where it has none."""
     require_columns(("item_id", column), items.columns, Items, "items")
-    table = items.select("item_id", label=column)
-    if isinstance(table.schema["label"], pl.List | pl.Array):
-        table = table.explode("label")
-    return table.with_columns(pl.col("label").cast(pl.String)).drop_nulls().unique(maintain_order=True)
+    return attribute_labels(items, [column]).select("item_id", "label")
 
 
 def label_matrix(labels: pl.DataFrame, item_ids: pl.Series) -> sparse.csr_matrix:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from avrec_lib.content.labels import attribute_labels
 from avrec_lib.errors import UsageError
 from avrec_lib.features.histories import chosen
 
@@ -21,16 +22,11 @@ def labels_of(items: pl.DataFrame | None) -> pl.DataFrame:
 
     None where an item has no label of a kind, and where the table lacks the column.
     """
-    schema = {"item_id": pl.String, "kind": pl.String, "label": pl.String}
-    tables = [pl.DataFrame(schema=schema)]
-    for kind, column in KINDS.items():
-        if items is None or column not in items.columns:
-            continue
-        table = items.select("item_id", kind=pl.lit(kind), label=column)
-        if isinstance(table.schema["label"], pl.List | pl.Array):
-            table = table.explode("label")
-        tables.append(table.cast(schema))  # type: ignore[arg-type]
-    known = pl.concat(tables).drop_nulls().unique(maintain_order=True)
+    told = pl.DataFrame(schema={"item_id": pl.String}) if items is None else items
+    kinds = {column: kind for kind, column in KINDS.items()}
+    known = attribute_labels(told, list(kinds)).select(
+        "item_id", pl.col("attribute").replace_strict(kinds, return_dtype=pl.String).alias("kind"), "label"
+    )
     return known.with_columns(part=1 / pl.len().over("item_id", "kind"))
 
 

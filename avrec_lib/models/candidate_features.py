@@ -12,6 +12,7 @@ from scipy import sparse
 from avrec_lib.models.blend import standard_scores
 from avrec_lib.models.histories import NO_TIME, Histories
 from avrec_lib.models.interactions import Interactions
+from avrec_lib.models.item_labels import SHARED, label_table
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.top_k import UNRANKED, top_k
 
@@ -163,16 +164,7 @@ def _ranks(rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def _labels(interactions: Interactions) -> sparse.csr_matrix:
     """Items × labels, 1/√(labels of the item): tags, category and creator of the item table."""
-    from avrec_lib.features.interests import labels_of
-
-    count = len(interactions.item_ids)
-    if interactions.items is None:
-        return sparse.csr_matrix((count, 0), dtype=np.float32)
-    said = labels_of(interactions.items).join(interactions.item_rows, on="item_id")
-    named = said.with_columns(code=pl.struct("kind", "label").rank("dense").cast(pl.Int64) - 1)
-    rows, columns = named["item_row"].to_numpy(), named["code"].to_numpy()
-    shape = (count, int(columns.max(initial=-1)) + 1)
-    found = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+    found, _ = label_table(interactions, SHARED)
     sizes = np.diff(found.indptr)
     return (sparse.diags(1 / np.sqrt(np.maximum(sizes, 1))) @ found).astype(np.float32).tocsr()
 

@@ -53,7 +53,7 @@ class EASE(MatrixRecommender):
         precision = invert(known, self.regularisation)
         precision /= -np.diag(precision).copy()
         np.fill_diagonal(precision, 0.0)
-        self.weights = precision.astype(np.float32)
+        self.weights = precision.astype(np.float32, order="C")  # the product below would copy any other
 
     def _prepare(self, items: int) -> None:
         n = len(self.kept)

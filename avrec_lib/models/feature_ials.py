@@ -10,10 +10,10 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from avrec_lib.errors import UsageError
-from avrec_lib.models.attributes import SHARED, attribute_matrix
 from avrec_lib.models.fold_in import FoldIn
 from avrec_lib.models.ials import IALS
 from avrec_lib.models.interactions import Interactions
+from avrec_lib.models.item_labels import SHARED, shared_labels
 from avrec_lib.models.search_space import Real, Space
 
 
@@ -22,7 +22,7 @@ class FeatureIALS(IALS):
 
     Users and features share the factors y of the items: they minimise Σ cᵤᵢ (pᵤᵢ − xᵤ·yᵢ)² + Σ dfᵢ (qfᵢ − zf·yᵢ)² +
     λ(Σ‖x‖² + Σ‖z‖² + Σ‖y‖²). For a value f that item i has in the columns `by` of the table of items (see
-    `attribute_matrix`) q is 1 and d = `confidence` · `feature_weight`, else 0 and 1. An item that nobody chose has its
+    `shared_labels`) q is 1 and d = `confidence` · `feature_weight`, else 0 and 1. An item that nobody chose has its
     y from the second sum alone: that no user chose it yet says nothing against it. One without features either is not
     ranked. A query's x is solved as in iALS, which this is where there is no table of items. Singh and Gordon 2008,
     "Relational learning via collective matrix factorization".
@@ -44,7 +44,7 @@ class FeatureIALS(IALS):
 
     def _learn(self, interactions: Interactions) -> None:
         chosen = interactions.matrix()
-        features = attribute_matrix(interactions, self.by) * np.float32(self.feature_weight)
+        features = shared_labels(interactions, self.by) * np.float32(self.feature_weight)
         with threadpool_limits(1, "blas"):
             model = self._solver()
             model.fit(sparse.vstack([chosen, features], format="csr"), show_progress=False)

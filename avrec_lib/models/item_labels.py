@@ -12,6 +12,8 @@ from avrec_lib.content.labels import attribute_labels
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.models.interactions import Interactions
 
+SHARED = ("creator_id", "category", "tags")
+
 
 def known_items(interactions: Interactions, model: str) -> pl.DataFrame:
     """The table of items that `model` was given; DataError without one."""
@@ -23,20 +25,15 @@ def known_items(interactions: Interactions, model: str) -> pl.DataFrame:
     return interactions.items
 
 
-def item_labels(
-    interactions: Interactions, attributes: Sequence[str], model: str
-) -> tuple[sparse.csr_matrix, np.ndarray]:
+def label_table(interactions: Interactions, attributes: Sequence[str]) -> tuple[sparse.csr_matrix, np.ndarray]:
     """Items × labels float32, 1 where the item has the label, and the place in `attributes` of each label's attribute.
 
-    Raises DataError without a table of items, and when no item has a label.
+    Labels are those of `content.labels`, by attribute and then by name; none without a table of items.
     """
-    labels = attribute_labels(known_items(interactions, model), attributes)
-    placed = labels.join(interactions.item_rows, on="item_id")
-    if placed.is_empty():
-        raise DataError(
-            "No item has a label in any of {attributes}.", hint="Name columns that the table of items fills.",
-            attributes=", ".join(attributes),
-        )  # fmt: skip
+    items = interactions.items
+    if items is None or "item_id" not in items.columns:
+        items = pl.DataFrame(schema={"item_id": pl.String})
+    placed = attribute_labels(items, attributes).join(interactions.item_rows, on="item_id")
     place = pl.col("attribute").replace_strict(
         {name: place for place, name in enumerate(attributes)}, return_dtype=pl.Int32
     )
@@ -46,6 +43,29 @@ def item_labels(
     shape = (len(interactions.item_ids), columns.height)
     table = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, codes)), shape=shape)
     return table, columns["place"].to_numpy()
+
+
+def item_labels(
+    interactions: Interactions, attributes: Sequence[str], model: str
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """`label_table` for a model that needs it: DataError without a table of items, and when no item has a label."""
+    known_items(interactions, model)
+    table, places = label_table(interactions, attributes)
+    if not len(places):
+        raise DataError(
+            "No item has a label in any of {attributes}.", hint="Name columns that the table of items fills.",
+            attributes=", ".join(attributes),
+        )  # fmt: skip
+    return table, places
+
+
+def shared_labels(interactions: Interactions, attributes: Sequence[str] = SHARED) -> sparse.csr_matrix:
+    """`label_table` turned, labels × items, of the labels that two items or more have.
+
+    One that nobody shares says nothing of another item.
+    """
+    table, _ = label_table(interactions, attributes)
+    return table[:, table.getnnz(axis=0) > 1].T.tocsr()
 
 
 def check_attributes(attributes: Sequence[str]) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ import polars as pl
 from scipy import sparse
 
 from avrec_lib.errors import DataError, UsageError, unknown_name
-from avrec_lib.models.attributes import SHARED, attribute_matrix
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
+from avrec_lib.models.item_labels import SHARED, shared_labels
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.popularity import Popularity
 from avrec_lib.models.search_space import Real, Space
@@ -82,7 +82,7 @@ class ItemSegmentPopularity(Popularity):
     """Popularity that has something to say of items nobody chose: the mean popularity of items that are like them.
 
     A chosen item has the number of its users n. The others have the mean, over their values in the columns `by` of
-    the table of items (`attribute_matrix`), of (Σ n + `smoothing` · m) / (N + `smoothing`): the sum is over the N
+    the table of items (`shared_labels`), of (Σ n + `smoothing` · m) / (N + `smoothing`): the sum is over the N
     chosen items with that value, m is the mean over all chosen items; an item without any such value has m. It is what
     whoever ranks new items by their content has to beat.
     """
@@ -99,7 +99,7 @@ class ItemSegmentPopularity(Popularity):
         super()._learn(interactions)
         chosen = self.counts > 0
         mean = self.counts[chosen].mean(dtype=np.float64)
-        values = attribute_matrix(interactions, self.by)
+        values = shared_labels(interactions, self.by)
         number = values @ chosen.astype(np.float64)
         of_value = (values @ np.where(chosen, self.counts, 0.0) + self.smoothing * mean) / (number + self.smoothing)
         told = values.getnnz(axis=0)

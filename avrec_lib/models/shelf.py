@@ -15,6 +15,7 @@ from avrec_lib.models.ease import EASE
 from avrec_lib.models.feature_ials import FeatureIALS
 from avrec_lib.models.ials import IALS
 from avrec_lib.models.item_knn import ItemKNN
+from avrec_lib.models.item_labels import SHARED
 from avrec_lib.models.item_transitions import ItemTransitions
 from avrec_lib.models.knowledge_graph import KnowledgeGraph
 from avrec_lib.models.learned_ranker import LearnedRanker
@@ -86,10 +87,11 @@ MAKERS: dict[ShelfName, Callable[..., MatrixRecommender]] = {
 
 _ORDER = ("item transitions", "item-KNN, recency", "user-KNN, recency", "EASE, recency", "transitions + EASE")
 _TIMES = ("recent popularity", "seasonal popularity")
-_ITEMS = ("content by item", "content by attribute", "naive Bayes", "knowledge graph", "iALS with features")
+_LABELS = ("content by attribute", "naive Bayes", "knowledge graph", "iALS with features")
 LACKING = {
     "times": "{model} needs to know what came after what, and this log has no times.",
-    "items": "{model} needs to know something of the items, and this data set has no title, tag, category or creator.",
+    "words": "{model} reads what is written of the items, and this data set has no title, description or tag.",
+    "labels": "{model} needs to know what items share, and this data set has no tag, category or creator.",
     "users": "{model} needs to know something of the users, and this data set has no age or gender.",
 }
 
@@ -106,9 +108,14 @@ def lacking(name: str, dataset: Dataset) -> str | None:
     """What the model `name` needs that `dataset` does not have, as a template of `strings` with {model}; else None."""
     if name in (*_ORDER, *_TIMES) and not dataset.has("timestamp"):
         return LACKING["times"]
-    told = [column for column in ("title", "tags", "category", "creator_id") if dataset.has(column, "items")]
-    if name in _ITEMS and not told:
-        return LACKING["items"]
+    if name == "content by item" and not _any_of(dataset, ("title", "description", "tags")):
+        return LACKING["words"]
+    if name in _LABELS and not _any_of(dataset, SHARED):
+        return LACKING["labels"]
     if name == "popularity in segment" and not (dataset.has("age", "users") and dataset.has("gender", "users")):
         return LACKING["users"]
     return None
+
+
+def _any_of(dataset: Dataset, columns: Sequence[str]) -> bool:
+    return any(dataset.has(column, "items") for column in columns)

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from avrec_lib.errors import UsageError
+from avrec_lib.rerank.greedy import greedy_picks
 from avrec_lib.widgets.item_facts import ItemFacts
 from avrec_lib.widgets.pools import Pool
+
+_FIRST = 10.0  # more than the worth of two items can differ
 
 
 @dataclass(frozen=True)
@@ -52,21 +55,20 @@ def reorder(
     return free[_greedily(worth, places, facts, sliders, k)]
 
 
-def _greedily(worth: np.ndarray, places: np.ndarray, facts: ItemFacts, sliders: Sliders, k: int) -> list[int]:
+def _greedily(worth: np.ndarray, places: np.ndarray, facts: ItemFacts, sliders: Sliders, k: int) -> np.ndarray:
     """Places in `worth`, one at a time, tail items whenever the list so far has less than their share."""
-    is_tail, left = facts.is_tail[places], np.ones(len(places), dtype=bool)
-    nearest, similarity_to = np.zeros(len(places)), facts.similarities(places)
-    chosen: list[int] = []
-    tail = 0
-    while len(chosen) < k and left.any():
-        allowed = left
-        if tail < np.floor(sliders.tail_share * (len(chosen) + 1) + 1e-9) and (left & is_tail).any():
-            allowed = left & is_tail
+    is_tail, nearest = facts.is_tail[places], np.zeros(len(places))
+    similarity_to = facts.similarities(places)
+    above: list[int] = []
+
+    def gain(picked: np.ndarray | None) -> np.ndarray:
+        if picked is not None:
+            above.extend(picked.tolist())
+            if sliders.diversity:
+                np.maximum(nearest, similarity_to(places[picked])[:, 0], out=nearest)
         value = (1 - sliders.diversity) * worth - sliders.diversity * nearest
-        best = int(np.where(allowed, value, -np.inf).argmax())
-        chosen.append(best)
-        left[best] = False
-        tail += int(is_tail[best])
-        if sliders.diversity:
-            nearest = np.maximum(nearest, similarity_to(places[[best]])[:, 0])
-    return chosen
+        owed = np.floor(sliders.tail_share * (len(above) + 1) + 1e-9) - is_tail[above].sum()
+        return (value + _FIRST * is_tail if owed > 0 else value)[None]
+
+    picks = greedy_picks(np.ones((1, len(places)), dtype=bool), k, gain)[0]
+    return picks[picks >= 0]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-import ipywidgets as widgets  # type: ignore[import-untyped]
+import ipywidgets as widgets
 
 from avrec_lib.errors import AvrecError
 from avrec_lib.strings import LANGUAGES, Language, current_language, say

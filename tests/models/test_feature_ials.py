@@ -11,9 +11,9 @@ from contract import RecommenderContract, checkerboard
 
 from avrec_lib.errors import UsageError
 from avrec_lib.models import IALS, FeatureIALS
-from avrec_lib.models.attributes import attribute_matrix
 from avrec_lib.models.fold_in import FoldIn
 from avrec_lib.models.interactions import Interactions
+from avrec_lib.models.item_labels import shared_labels
 from avrec_lib.protocols import Recommender
 
 OPTIONS = {"factors": 8, "regularisation": 0.1, "confidence": 10.0}
@@ -48,7 +48,7 @@ class TestFeatureIALS(RecommenderContract):
         log = Interactions.of(checkerboard(12, 12), ITEMS)
         odd, even = (log.item_ids.tolist().index(name) for name in ("new odd", "new even"))
         z = np.random.default_rng(0).random((3, 8)).astype(np.float32)  # of the tags even, film and odd
-        alone = FoldIn(z, 0.1, 10.0)(2 * attribute_matrix(log)[:, [odd]].T.tocsr())[0]
+        alone = FoldIn(z, 0.1, 10.0)(2 * shared_labels(log)[:, [odd]].T.tocsr())[0]
         left = z.T @ z + (2 * 10.0 - 1) * np.outer(z[2], z[2]) + 0.1 * np.eye(8)
         np.testing.assert_allclose(alone, np.linalg.solve(left, 20.0 * z[2]), rtol=1e-3)
         assert not np.allclose(model.item_factors[odd], model.item_factors[even])

@@ -10,8 +10,8 @@ from contract import RecommenderContract, checkerboard
 
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.models import ItemSegmentPopularity, SegmentPopularity
-from avrec_lib.models.attributes import attribute_matrix
 from avrec_lib.models.interactions import Interactions
+from avrec_lib.models.item_labels import shared_labels
 from avrec_lib.protocols import Recommender
 
 TRAIN = pl.DataFrame({"user_id": list("abcde"), "item_id": list("xxyyy")})
@@ -99,10 +99,10 @@ def test_values_that_no_two_items_share_are_left_out() -> None:
         {"item_id": ["x", "y", "z"], "category": ["war", "war", "love"], "tags": [["war", "war"], ["love"], ["war"]]}
     )
     log = Interactions.of(TRAIN, items)
-    found = attribute_matrix(log, ["category", "tags"]).toarray()
+    found = shared_labels(log, ["category", "tags"]).toarray()
     places = {item: row for row, item in enumerate(log.item_ids)}
     wanted = [[item in pair for item in sorted(places, key=places.__getitem__)] for pair in ({"x", "y"}, {"x", "z"})]
     assert found.tolist() == wanted  # category war, then tag war
-    assert attribute_matrix(Interactions.of(TRAIN)).shape == (0, 2)
+    assert shared_labels(Interactions.of(TRAIN)).shape == (0, 2)
     strange = pl.DataFrame({"item_id": ["x", "y"], "category": ["war", "love"], "tags": [None, []]})
-    assert attribute_matrix(Interactions.of(TRAIN, strange)).shape == (0, 2)
+    assert shared_labels(Interactions.of(TRAIN, strange)).shape == (0, 2)

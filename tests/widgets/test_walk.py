@@ -6,7 +6,6 @@ from small_shop import FILMS, Mute, items, state
 
 from avrec_lib.report.recording import RUN_ID_VARIABLE
 from avrec_lib.widgets.overview import items_shown, list_measures, tag_mixture
-from avrec_lib.widgets.shelf import fit_shelf
 from avrec_lib.widgets.showing import show_demo
 from avrec_lib.widgets.walk import Walk, ordinary_user, side_by_side, titles_to_start, with_reasons
 
@@ -64,11 +63,6 @@ def test_who_and_what_to_start_with_is_found_or_chosen() -> None:
     assert len(popular) == 3
     assert set(popular) <= set(FILMS)
     assert ordinary_user(state(models={"mute": Mute()})) == ordinary_user(shop)
-
-
-def test_the_shelf_refuses_an_unknown_name() -> None:
-    with pytest.raises(Exception, match="no model named"):
-        fit_shelf(["EASY"], pl.DataFrame())
 
 
 def test_in_a_run_without_a_person_the_demo_is_one_sentence(
