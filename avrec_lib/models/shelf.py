@@ -96,12 +96,16 @@ LACKING = {
 }
 
 
-def from_shelf(names: Sequence[str]) -> dict[str, Callable[..., MatrixRecommender]]:
-    """The makers of `names`, each once, in that order. Raises UsageError for a name that is not on the shelf."""
+def from_shelf(names: Sequence[str], dataset: Dataset | None = None) -> dict[str, Callable[..., MatrixRecommender]]:
+    """The makers of `names`, each once, in that order; for a `dataset` without times a hybrid that asks for none.
+
+    Raises UsageError for a name that is not on the shelf.
+    """
     for name in names:
         if name not in MAKERS:
             raise unknown_name("model", name, SHELF_NAMES)
-    return {name: MAKERS[name] for name in dict.fromkeys(names)}  # type: ignore[index]
+    timeless = {"hybrid": partial(hybrid, in_order=False)} if dataset and not dataset.has("timestamp") else {}
+    return {name: timeless.get(name, MAKERS[name]) for name in dict.fromkeys(names)}  # type: ignore[index]
 
 
 def lacking(name: str, dataset: Dataset) -> str | None:
