@@ -50,9 +50,10 @@ def show_checks(facts: Iterable[Fact], caption: str = "", *, headline: bool = Fa
 def show_checks_side_by_side(facts: Mapping[str, Iterable[Fact]], caption: str = "", **values: Any) -> None:
     """Display the level of each check (a row) for each name of `facts` (a column): a split, a data set.
 
-    A dash where a check was not made. `caption` is a template filled with `values`.
+    A dash where a check was not made; of several facts of one check the worst. `caption` is a template filled with
+    `values`.
     """
-    columns = {name: {fact.name: fact for fact in made} for name, made in facts.items()}
+    columns = {name: _worst_of_each(made) for name, made in facts.items()}
     worst: dict[str, int] = {}
     for fact in (fact for made in columns.values() for fact in made.values()):
         worst[fact.name] = min(LEVELS.index(fact.level), worst.get(fact.name, len(LEVELS)))
@@ -80,6 +81,15 @@ def show_checks_side_by_side(facts: Mapping[str, Iterable[Fact]], caption: str =
         levels = [f"{name} {ICONS[made[check].level]}" for name, made in columns.items() if check in made]
         spoken.append(f"{check}: {', '.join(levels)}")
     emit({"text/html": html, "text/plain": "\n".join(spoken)})
+
+
+def _worst_of_each(facts: Iterable[Fact]) -> dict[str, Fact]:
+    found: dict[str, Fact] = {}
+    for fact in facts:
+        known = found.get(fact.name)
+        if known is None or LEVELS.index(fact.level) < LEVELS.index(known.level):
+            found[fact.name] = fact
+    return found
 
 
 def banner(template: str, /, **values: Any) -> None:

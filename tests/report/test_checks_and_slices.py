@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -107,6 +108,12 @@ def test_cards_side_by_side_have_the_worst_check_on_top_and_a_dash_where_none_wa
     assert '<td style="text-align:left">–</td><td style="text-align:left"><span class="avrec-mark avrec-red"' in html
     assert "✗</span>\u00a075.0\u00a0%" in html and CANARY not in html
     assert text.splitlines()[1:] == ["tied_events: random ✗", "near_duplicates: global_time ✓, random ✓"]
+
+
+def test_of_several_facts_of_one_check_the_worst_stands_side_by_side(home, displayed):
+    fine = replace(RED, level="info")
+    report.show_checks_side_by_side({"random": [fine, RED, fine]})
+    assert displayed[0]["text/plain"].splitlines() == ["tied_events: random ✗"]
 
 
 def test_a_banner_stands_above_the_status_of_the_report_in_the_index_and_in_the_record(make_run, displayed):
