@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+import psutil
 from scipy import sparse
 from scipy.linalg import cho_factor, cho_solve, lapack
 
@@ -49,6 +50,7 @@ class EASE(MatrixRecommender):
         self.kept = np.sort(columns[popularity > 0])
         known = matrix[:, self.kept].astype(np.float64)
         users, items = known.shape
+        _check_memory(items)
         invert = _inverse_by_users if 2 * users < items else _inverse_by_items
         precision = invert(known, self.regularisation)
         precision /= -np.diag(precision).copy()
@@ -66,6 +68,16 @@ class EASE(MatrixRecommender):
         told = known.getnnz(axis=1) > 0
         scores[np.ix_(told, self.kept)] = known[told] @ self.weights
         return scores
+
+
+def _check_memory(items: int) -> None:
+    needed, free = 12 * items**2, psutil.virtual_memory().available
+    if needed > free:
+        raise DataError(
+            "EASE needs {needed} GB of memory for {items} items, and {free} GB are free.",
+            hint="Lower max_items: the most chosen items are kept.", needed=f"{needed / 1e9:.1f}", items=f"{items:,}",
+            free=f"{free / 1e9:.1f}",
+        )  # fmt: skip
 
 
 def _inverse_by_items(known: sparse.csr_matrix, regularisation: float) -> np.ndarray:

@@ -25,13 +25,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy import sparse
 
 from avrec_lib.data.dataset import Dataset
 from avrec_lib.data.split import Split, split_windows
-from avrec_lib.models.ease import EASE
-from avrec_lib.models.interactions import Interactions
-from avrec_lib.models.top_k import UNRANKED, top_k
+from avrec_lib.models.co_choice import co_choice_embeddings
+from avrec_lib.models.shelf import transitions_and_ease
 from avrec_lib.paths import data_folder
 from avrec_lib.rerank import (
     Candidates,
@@ -45,7 +43,6 @@ from avrec_lib.rerank import (
 )
 
 K, DEPTH, MOST_LOSS = 10, 60, 0.02
-STEPS, DECAY, POPULARITY_POWER = 10, 0.8, 0.3
 Methods = dict[str, Callable[[ItemVectors], Callable[[float], Reranker]]]
 METHODS: Methods = {
     "marginal relevance": lambda vectors: lambda share: MaximalMarginalRelevance(share, vectors),
@@ -75,63 +72,18 @@ class RandomPick:
         return np.argsort(lots, axis=1)[:, :k]
 
 
-def standardised(scores: np.ndarray) -> np.ndarray:
-    known = np.isfinite(scores)
-    count = known.sum(axis=1, keepdims=True)
-    centred = np.where(known, scores - np.where(known, scores, 0).sum(axis=1, keepdims=True) / count, 0.0)
-    return centred / np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)
-
-
-def transitions_and_ease(split: Split) -> pl.DataFrame:
-    """The first DEPTH places of transitions (10 steps, decay .8, popularity^.3) and EASE, standardised and added."""
-    train = split.train.sort("timestamp", maintain_order=True)
-    known = Interactions.of(train)
-    items = len(known.item_ids)
-    users = split.queries.select("user_id").with_row_index("user")
-    log = known.log.join(users, on="user_id", maintain_order="left").sort("user", maintain_order=True)
-    user, item = (log[name].to_numpy().astype(np.int64) for name in ("user", "item_row"))
-    follows = sparse.csr_matrix((items, items))
-    for step in range(1, STEPS + 1):
-        same = user[step:] == user[:-step]
-        entries = np.full(same.sum(), DECAY ** (step - 1)), (item[:-step][same], item[step:][same])
-        follows = follows + sparse.csr_matrix(entries, shape=follows.shape)
-    age = np.searchsorted(user, user, side="right") - 1 - np.arange(len(user))
-    recent = sparse.csr_matrix((DECAY**age, (user, item)), shape=(users.height, items))
-    steps = (recent @ follows).toarray() / np.maximum(np.bincount(item, minlength=items), 1) ** POPULARITY_POWER
-    histories = sparse.csr_matrix((np.ones(len(user), np.float32), (user, item)), shape=recent.shape)
-    ease = EASE(250.0).fit(train)._score(histories).astype(np.float64)
-    scores = standardised(steps) + standardised(ease)
-    scores[histories.nonzero()] = UNRANKED
-    best, kept = top_k(np.where(np.isfinite(ease), scores, UNRANKED), DEPTH)
-    told = users.select("user_id")[np.repeat(np.arange(users.height), DEPTH)]
-    return told.with_columns(
-        item_id=pl.Series(known.item_ids[best.ravel()], dtype=pl.String),
-        rank=pl.Series(np.tile(np.arange(1, DEPTH + 1, dtype=np.int32), users.height)),
-        score=pl.Series(kept.ravel()),
-    )
+def ranked_by_the_model(split: Split) -> pl.DataFrame:
+    """The first DEPTH places of item transitions and EASE, weighed alike."""
+    return transitions_and_ease().fit(split.train).recommend(split.queries, DEPTH, exclude_seen=True, seen=split.seen)
 
 
 def lists_of(splits: list[Split]) -> Lists:
     def named(table: pl.DataFrame, order: int) -> pl.DataFrame:
         return table.with_columns(query_id=pl.format("{} {}", "user_id", pl.lit(order)))
 
-    ranked = pl.concat(named(transitions_and_ease(split), order) for order, split in enumerate(splits))
+    ranked = pl.concat(named(ranked_by_the_model(split), order) for order, split in enumerate(splits))
     truth = pl.concat(named(split.truth, order) for order, split in enumerate(splits))
     return Lists(ranked.select("query_id", "user_id", "item_id", "rank", "score"), truth)
-
-
-def embeddings(rows: pl.DataFrame, dimensions: int = 64) -> ItemVectors:
-    """Leading directions of max(0, ln p(i, j) / (p(i) p(j))) of items i, j in one history, times √eigenvalue."""
-    known = Interactions.of(rows)
-    matrix = known.matrix().astype(np.float64)
-    together = (matrix.T @ matrix).toarray()
-    np.fill_diagonal(together, 0)
-    margin = together.sum(axis=1)
-    expected = np.outer(margin, margin) / margin.sum()
-    information = np.log(np.divide(together, expected, out=np.ones_like(together), where=together > 0))
-    values, directions = np.linalg.eigh(np.maximum(information, 0))
-    vectors = (directions * np.sqrt(np.maximum(values, 0)))[:, -dimensions:]
-    return ItemVectors.of_embeddings(pl.DataFrame({"item_id": known.item_ids.astype(str), "vector": vectors}))
 
 
 def fronts(lists: Lists, chance: HitChance, optimised: ItemVectors, reported: ItemVectors) -> Iterator[pl.DataFrame]:
@@ -176,7 +128,10 @@ def main() -> None:
     common = tests[0].train.join(answers, on=["user_id", "item_id"], how="anti")
     validation, test = lists_of(inner), lists_of(tests)
     chance = HitChance.fit(validation.ranked, validation.truth, DEPTH)
-    sides = {"tags": ItemVectors.of_labels(data.items.collect()), "embeddings": embeddings(common)}
+    sides = {
+        "tags": ItemVectors.of_labels(data.items.collect()),
+        "embeddings": ItemVectors.of_embeddings(co_choice_embeddings(common)),
+    }
     kept = []
     for name, other in (("tags", "embeddings"), ("embeddings", "tags")):
         optimised, reported = sides[name], sides[other]

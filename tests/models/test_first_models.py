@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
 from contract import RecommenderContract, checkerboard
 from scipy import sparse
 
+from avrec_lib.errors import DataError
 from avrec_lib.models import EASE, ItemKNN, Popularity, ease
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.protocols import Query, Recommender
@@ -70,6 +73,11 @@ class TestEASE(RecommenderContract):
         expected = np.linalg.inv(dense.T @ dense + 3.0 * np.eye(items))
         for invert in (ease._inverse_by_users, ease._inverse_by_items):
             np.testing.assert_allclose(invert(sparse.csr_matrix(dense), 3.0), expected, atol=1e-10)
+
+    def test_a_matrix_larger_than_the_free_memory_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ease.psutil, "virtual_memory", lambda: SimpleNamespace(available=100))
+        with pytest.raises(DataError, match="Lower max_items"):
+            EASE().fit(checkerboard(12, 12))
 
     def test_a_catalogue_above_the_limit_keeps_its_most_chosen_items(self) -> None:
         train = pl.DataFrame({"user_id": list("abcab"), "item_id": ["x", "x", "x", "y", "y"]})
