@@ -15,9 +15,9 @@ def tell_first_choices(split: Split, told: int, of: int) -> Split:
     """`split` whose users have told their first `told` choices of the test; the truth comes after their first `of`.
 
     With the same `of` every `told` asks the same users for the same answers, so that their values can be paired. The
-    first `of` choices (different items, by time; in file order where there is none) are in nobody's truth, and count as
-    seen. Users with nothing after them are not asked. Raises UsageError unless 0 <= told <= of, DataError when nobody
-    is left to ask.
+    first `of` choices (different items, by time; in file order where there is none) are in nobody's truth, and are
+    hidden as seen, whatever the split does otherwise. Users with nothing after them are not asked. Raises UsageError
+    unless 0 <= told <= of, DataError when nobody is left to ask.
     """
     if not 0 <= told <= of:
         raise UsageError("Of the first {of} choices {told} cannot be told.", of=of, told=told)
@@ -40,5 +40,5 @@ def tell_first_choices(split: Split, told: int, of: int) -> Split:
         .select(split.queries.columns)
     )
     seen = pl.concat([split.seen.select(PAIR), pairs.select(PAIR)]).unique(maintain_order=True)
-    protocol = split.protocol | {"told": told, "told_of": of}
-    return replace(split, queries=queries, truth=truth, seen=seen, protocol=protocol)
+    protocol = split.protocol | {"told": told, "told_of": of, "exclude_seen": True}
+    return replace(split, queries=queries, truth=truth, seen=seen, exclude_seen=True, protocol=protocol)

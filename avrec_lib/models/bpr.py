@@ -12,7 +12,6 @@ from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.search_space import Real, Space, Whole
-from avrec_lib.models.top_k import UNRANKED
 
 _CONFIDENCE = 10.0
 
@@ -66,10 +65,6 @@ class BPR(MatrixRecommender):
         if self.item_factors.shape != (items, self.factors + 1) or not np.isfinite(self.item_factors).all():
             raise ValueError("item_factors do not fit the catalogue")
         self._fold_in = FoldIn(self.item_factors, self.history_regularisation, _CONFIDENCE)
-        self._nobody_chose = ~self.item_factors.any(axis=1)
 
     def _score(self, histories: Histories) -> np.ndarray:
-        scores = self._fold_in(histories.matrix()) @ self.item_factors.T
-        scores[:, self._nobody_chose] = UNRANKED
-        scores[histories.lengths == 0] = UNRANKED
-        return scores
+        return self._fold_in.scores(histories)

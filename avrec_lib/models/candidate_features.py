@@ -104,10 +104,10 @@ def candidates_of(
     rows, places = np.nonzero(kept > UNRANKED)
     items = best[rows, places]
     columns = {"mean score": total[rows, items]}
-    for source, scores in zip(sources, scored, strict=True):
+    for name, scores in zip(_apart([source.name for source in sources]), scored, strict=True):
         own = scores[rows, items]
-        columns[f"score of {source.name}"] = own
-        columns[f"rank of {source.name}"] = np.log(_ranks(rows, own))
+        columns[f"score of {name}"] = own
+        columns[f"rank of {name}"] = np.log(_ranks(rows, own))
     columns |= _known_of(histories, facts, rows, items)
     return Candidates(rows, items, np.column_stack(list(columns.values())).astype(np.float32), list(columns)), total
 
@@ -137,6 +137,12 @@ def _known_of(histories: Histories, facts: ItemFacts, rows: np.ndarray, items: n
         alike = _sums(taste[rows].multiply(labels[items]))
         known["likeness of labels"] = np.nan_to_num(_over(alike, np.sqrt(_sums(taste.multiply(taste)))[rows]))
     return known
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """The names, the second and later of equal ones with their number."""
+    counts = [names[: place + 1].count(name) for place, name in enumerate(names)]
+    return [name if count == 1 else f"{name} ({count})" for name, count in zip(names, counts, strict=True)]
 
 
 def _sums(matrix: sparse.csr_matrix) -> np.ndarray:

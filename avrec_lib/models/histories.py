@@ -10,6 +10,7 @@ from scipy import sparse
 
 from avrec_lib.models.top_k import UNRANKED
 
+_LEAST = 1e-12  # of a weight: what was long ago still counts as chosen
 NO_TIME = np.iinfo(np.int64).min
 """The time of an event, or the cut of a query, that has none."""
 
@@ -103,4 +104,6 @@ class Histories:
 
     def recent(self, decay: float) -> sparse.csr_matrix:
         """Queries × items: `decay` to the power of how many events came later; 1 for every item where `decay` is 1."""
-        return self.matrix() if decay == 1 else self.matrix(decay ** self.ages.astype(np.float64))
+        if decay == 1:
+            return self.matrix()
+        return self.matrix(np.maximum(decay ** self.ages.astype(np.float64), _LEAST))

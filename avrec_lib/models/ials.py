@@ -13,7 +13,6 @@ from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.search_space import Real, Space, Whole
-from avrec_lib.models.top_k import UNRANKED
 
 if TYPE_CHECKING:
     from implicit.cpu.als import AlternatingLeastSquares
@@ -67,10 +66,6 @@ class IALS(MatrixRecommender):
         if self.item_factors.shape != (items, self.factors) or not np.isfinite(self.item_factors).all():
             raise ValueError("item_factors do not fit the catalogue")
         self._fold_in = FoldIn(self.item_factors, self.regularisation, self.confidence)
-        self._nobody_chose = ~self.item_factors.any(axis=1)
 
     def _score(self, histories: Histories) -> np.ndarray:
-        scores = self._fold_in(histories.matrix()) @ self.item_factors.T
-        scores[:, self._nobody_chose] = UNRANKED
-        scores[histories.lengths == 0] = UNRANKED
-        return scores
+        return self._fold_in.scores(histories)

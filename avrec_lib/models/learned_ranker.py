@@ -54,7 +54,7 @@ class LearnedRanker(MatrixRecommender):
         return self.sources
 
     def _learn(self, interactions: Interactions) -> None:
-        earlier, asked, answers = last_choices(interactions, self.questions, self.seed)
+        earlier, asked, answers = last_choices(interactions, self.questions, self.seed, self.repeats)
         for source in self.sources:
             source.fit_interactions(earlier)
         found = self._candidates(asked, ItemFacts.of(earlier))
@@ -116,8 +116,12 @@ class LearnedRanker(MatrixRecommender):
         found, scores = candidates_of(histories, self.sources, self._facts, self.candidates, self.repeats)
         if len(found.rows):
             own = self.score_candidates(found)
-            # All others stand below the lowest candidate, in the order of their means.
-            scores -= scores.max(initial=0, where=scores > UNRANKED) - own.min() + 1
+            # All others of the query stand below its lowest candidate, in the order of their means.
+            lowest = np.full(len(scores), np.inf, dtype=np.float32)
+            np.minimum.at(lowest, found.rows, own)
+            highest = scores.max(axis=1, initial=UNRANKED)
+            moved = np.isfinite(lowest) & np.isfinite(highest)
+            scores[moved] -= (highest[moved] - lowest[moved] + 1)[:, None]
             scores[found.rows, found.items] = own
         return scores
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -29,8 +30,8 @@ CARD, ARRAYS, ITEMS, LOG = "model.json", "arrays.safetensors", "items.parquet", 
 def save_model(model: MatrixRecommender, interactions: Interactions, folder: Path) -> None:
     """Write `model` into `folder`, which is replaced as a whole or left as it was.
 
-    `model.json` has the format, the version of avrec, the options of the model and its parts, and the SHA-256 of the
-    other files.
+    `model.json` has the format, the version of avrec, the options of the model and its parts, the SHA-256 of the
+    other files, and one of its own.
     """
     from safetensors.numpy import save_file
 
@@ -44,7 +45,8 @@ def save_model(model: MatrixRecommender, interactions: Interactions, folder: Pat
         save_file(arrays, beside / ARRAYS)
         interactions.item_rows.write_parquet(beside / ITEMS)
         interactions.log.write_parquet(beside / LOG)
-        card = {"format": FORMAT, "avrec": __version__, "name": model.name, **_described(model), "files": _sums(beside)}
+        card = {"format": FORMAT, "avrec": __version__, **_described(model), "files": _sums(beside)}
+        card["seal"] = _seal(card)
         (beside / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
@@ -66,8 +68,11 @@ def open_model(folder: Path) -> MatrixRecommender:
 
 def save_models(models: Iterable[MatrixRecommender], folder: Path) -> None:
     """Save every model in a folder of its own inside `folder`, named after it."""
+    taken: list[str] = []
     for model in models:
-        save_model(model, model._fitted(), inside(folder, re.sub(r"\W+", "-", model.name).strip("-").lower()))
+        taken.append(re.sub(r"\W+", "-", model.name).strip("-").lower() or "model")
+        again = taken.count(taken[-1])
+        save_model(model, model._fitted(), inside(folder, taken[-1] if again == 1 else f"{taken[-1]}-{again}"))
 
 
 def saved_models(folder: Path) -> dict[str, Path]:
@@ -94,6 +99,11 @@ def _read(folder: Path, expected: str | None = None) -> MatrixRecommender:
                 hint="Train the model again.", folder=folder, found=card["model"], format=card["format"],
                 expected=expected or card["model"], known=FORMAT,
             )  # fmt: skip
+        if card["seal"] != _seal(card):
+            raise DataError(
+                "{file} is not the file that was saved: its checksum differs.", hint="Train the model again.",
+                file=folder / CARD,
+            )  # fmt: skip
         changed = [name for name, sum_ in _sums(folder).items() if card["files"][name] != sum_]
         if changed:
             raise DataError(
@@ -109,7 +119,7 @@ def _read(folder: Path, expected: str | None = None) -> MatrixRecommender:
             raise ValueError(f"unexpected arrays {sorted(arrays)}")
         ids = pl.read_parquet(folder / ITEMS).sort("item_row").get_column("item_id").to_numpy()
         log = pl.read_parquet(folder / LOG)
-        if log.get_column("item_row").max() >= len(ids):  # type: ignore[operator]
+        if log.height and log.get_column("item_row").max() >= len(ids):  # type: ignore[operator]
             raise ValueError("the log names items that are not there")
         model._resume(Interactions(ids, log))
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, pl.exceptions.PolarsError) as error:
@@ -118,8 +128,9 @@ def _read(folder: Path, expected: str | None = None) -> MatrixRecommender:
 
 
 def _described(model: MatrixRecommender) -> dict[str, Any]:
-    """Class and options, the models among them described in the same way."""
-    return {"model": type(model).__name__, "options": {name: _plain(each) for name, each in model.options().items()}}
+    """Name, class and options, the models among them described in the same way."""
+    options = {name: _plain(each) for name, each in model.options().items()}
+    return {"name": model.name, "model": type(model).__name__, "options": options}
 
 
 def _plain(value: Any) -> Any:
@@ -134,13 +145,21 @@ def _made(card: dict[str, Any]) -> MatrixRecommender:
 
     if card["model"] not in models.__all__:
         raise ValueError(f"{card['model']} is no model of this version")
-    return getattr(models, card["model"])(**{name: _options(each) for name, each in card["options"].items()})
+    made = getattr(models, card["model"])(**{name: _options(each) for name, each in card["options"].items()})
+    made.name = str(card["name"])
+    return made
 
 
 def _options(value: Any) -> Any:
     if isinstance(value, list):
         return [_options(each) for each in value]
     return _made(value) if isinstance(value, dict) and "model" in value else value
+
+
+def _seal(card: dict[str, Any]) -> str:
+    """The SHA-256 of all that the card says but for the seal itself."""
+    said = {name: value for name, value in card.items() if name != "seal"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _sums(folder: Path) -> dict[str, str]:

@@ -116,7 +116,9 @@ def lacking(name: str, dataset: Dataset) -> str | None:
         return LACKING["words"]
     if name in _LABELS and not _any_of(dataset, SHARED):
         return LACKING["labels"]
-    if name == "popularity in segment" and not (dataset.has("age", "users") and dataset.has("gender", "users")):
+    if name == "popularity in segment" and not (
+        (dataset.has("age", "users") or dataset.has("birth_year", "users")) and dataset.has("gender", "users")
+    ):
         return LACKING["users"]
     return None
 

@@ -31,10 +31,12 @@ def show_checks(facts: Iterable[Fact], caption: str = "", *, headline: bool = Fa
         "total": len(ordered)
     }
     template = "Checks: {red:,} would mislead, {amber:,} to be read with care, {info:,} fine."
-    spoken = [in_current_language(template, counts), *map(_line, serious)]
-    html = Markup('<p class="avrec-summary">{}</p>{}').format(
-        both(template, only_current=True, **counts), _rows(serious)
-    )
+    spoken, html = [*map(_line, serious)], _rows(serious)
+    if (
+        len({fact.level for fact in ordered}) != 1
+    ):  # of one kind alone a count of the others would read as if there were none
+        spoken.insert(0, in_current_language(template, counts))
+        html = Markup('<p class="avrec-summary">{}</p>{}').format(both(template, only_current=True, **counts), html)
     if caption:
         spoken.insert(0, in_current_language(caption, values))
         title = both(caption, only_current=True, **values)

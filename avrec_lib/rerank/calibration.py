@@ -45,8 +45,7 @@ class Calibration:
         mix = sparse.vstack([mix, sparse.csr_matrix((1, mix.shape[1]))], format="csr")  # an empty place has no labels
         places = np.empty((len(candidates.items), k), dtype=np.int64)
         depth = candidates.items.shape[1]
-        widest = int(taste.getnnz(axis=1).max(initial=1))
-        for rows in blocks(len(places), depth * max(widest, 16)):
+        for rows in blocks(len(places), depth * max(mix.shape[1], 16)):
             places[rows] = self._pick(candidates.block(rows), taste[rows], mix, k, keep)
         return places
 

@@ -18,7 +18,8 @@ from avrec_lib.schema import Items, require_columns
 
 @dataclass(frozen=True, eq=False)
 class ExposureFloor:
-    """The most relevant list of which the first n places hold at least ⌊share · n⌋ items of each group, at every n.
+    """The most relevant list of which the first n places hold at least ⌊share · n⌋ items of each group, at every n;
+    where groups overlap, a list near it.
 
     `floors` maps groups to shares that sum to at most 1; `groups` (item_id, group) says who is in which, an item in as
     many as it likes (`exposure_groups`). Where fewer of a group are among the candidates, all of them are owed. A

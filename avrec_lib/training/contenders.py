@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -23,7 +24,7 @@ from avrec_lib.training.stacking import stack
 from avrec_lib.training.tunable import Maker
 from avrec_lib.training.tuning import Tuning, tune_all, tuning_table
 
-__all__ = ["able", "bars", "best_models", "champion", "costs", "hybrids", "recipe", "tuned", "tuning_table"]
+__all__ = ["able", "bars", "best_models", "champion", "costs", "hybrids", "recipe", "tuned", "tuning_table", "unfitted"]
 
 STACKED = 6  # models in a stacked blend: the best on validation
 WEIGHTS = 150  # weights of it that are tried
@@ -77,6 +78,11 @@ def hybrids(
                   name="stacked blend")
         )  # fmt: skip
     return [*made, _capped(hybrid(in_order=in_order, repeats=repeats), max_items)]
+
+
+def unfitted(models: Sequence[MatrixRecommender]) -> list[MatrixRecommender]:
+    """Copies of `models`, which stay as they are when the copies learn."""
+    return [copy.deepcopy(model) for model in models]
 
 
 def recipe(model: MatrixRecommender) -> str:

@@ -32,7 +32,7 @@ def permutation_importance(
     """
     interactions = ranker._fitted()
     queries = split.warm_queries
-    found = _without_seen(ranker.features(interactions.histories(queries)), interactions, split, queries)
+    found = _allowed(ranker.features(interactions.histories(queries)), interactions, split, queries)
     rng = np.random.default_rng(seed)
 
     def value(candidates: Candidates) -> np.ndarray:
@@ -60,12 +60,14 @@ def groups_of(names: Sequence[str]) -> Mapping[str, list[int]]:
     return groups
 
 
-def _without_seen(found: Candidates, interactions: Interactions, split: Split, queries: pl.DataFrame) -> Candidates:
-    if not split.exclude_seen:
-        return found
-    rows, items = interactions.places_of(queries, split.seen)
-    wide = len(interactions.item_ids)
-    kept = ~np.isin(found.rows * wide + found.items, rows.astype(np.int64) * wide + items)
+def _allowed(found: Candidates, interactions: Interactions, split: Split, queries: pl.DataFrame) -> Candidates:
+    kept = np.ones(len(found.rows), dtype=bool)
+    if split.exclude_seen:
+        rows, items = interactions.places_of(queries, split.seen)
+        wide = len(interactions.item_ids)
+        kept &= ~np.isin(found.rows * wide + found.items, rows.astype(np.int64) * wide + items)
+    if split.candidates is not None:
+        kept &= np.isin(found.items, interactions.rows_of(split.candidates.to_list()))
     return Candidates(found.rows[kept], found.items[kept], found.features[kept], found.names)
 
 

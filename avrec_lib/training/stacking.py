@@ -21,7 +21,7 @@ from avrec_lib.models.top_k import UNRANKED, top_k
 from avrec_lib.progress import meter
 from avrec_lib.strings import say
 
-CANDIDATES = 100  # of each model: what all of them rank lower is not in the best ten of any sum
+CANDIDATES = 100  # of each model: what all of them rank lower is seldom in the best ten of a sum
 MOST_QUERIES = 4000  # of each split, drawn by the seed
 STEPS = (0.5, 0.25, 0.12)  # how far weights are moved around the best so far, round after round
 
@@ -89,7 +89,11 @@ def _scored(
     models: Sequence[MatrixRecommender], split: Split, items: pl.DataFrame | None, users: pl.DataFrame | None, seed: int
 ) -> _Scored:
     interactions = Interactions.of(split.train, items, users)
-    fitted = [copy.deepcopy(model).fit_interactions(interactions) for model in models]
+    fitted = []
+    for model in map(copy.deepcopy, models):
+        if hasattr(model, "seed"):
+            model.seed = seed
+        fitted.append(model.fit_interactions(interactions))
     queries = split.warm_queries if split.warm_queries.height else split.queries
     if queries.height > MOST_QUERIES:
         queries = queries.sample(MOST_QUERIES, seed=seed)

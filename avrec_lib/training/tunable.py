@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
+from avrec_lib.data.dataset import fingerprint
 from avrec_lib.errors import UsageError, nearest
 from avrec_lib.models.search_space import OneOf, Range, Real, Space, Whole, is_plain
 from avrec_lib.protocols import Recommender
@@ -83,11 +87,35 @@ class Tunable:
             "name": self.name,
             "made_by": _path(self.make),
             "class": _path(type(model)),
-            "options": options() if callable(options) else {},
-            "fixed": dict(self.fixed),
+            "options": content_of(options()) if callable(options) else {},
+            "fixed": {name: content_of(value) for name, value in self.fixed.items()},
             "space": {name: [type(kind).__name__, vars(kind)] for name, kind in self.space.items()},
             "defaults": dict(self.defaults),
         }
+
+
+def content_of(value: Any) -> Any:
+    """Plain values that differ when `value` does: a table by its fingerprint, a model by its options.
+
+    Raises UsageError for what cannot be told apart from another.
+    """
+    if is_plain(value):
+        return value
+    if isinstance(value, pl.DataFrame | pl.LazyFrame):
+        return fingerprint({"table": value.lazy()})
+    if isinstance(value, list | tuple):
+        return [content_of(each) for each in value]
+    if isinstance(value, Mapping):
+        return {str(name): content_of(each) for name, each in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        each = {one.name: content_of(getattr(value, one.name)) for one in dataclasses.fields(value)}
+        return {"class": _path(type(value)), **each}
+    if callable(options := getattr(value, "options", None)):
+        return {"class": _path(type(value)), "options": content_of(options())}
+    raise UsageError(
+        "Tuning cannot tell one {kind} from another, so its trials could not be kept apart.",
+        hint="Fix plain values, tables or models.", kind=type(value).__name__,
+    )  # fmt: skip
 
 
 def _path(made: Any) -> str:

@@ -96,10 +96,11 @@ def tune(
     """Choose the options of `model` (a class, or a function that makes one) on the validation `splits`.
 
     `budget` trials are made, the first with the defaults; with `seconds` none begins once the trials have taken that
-    long together. A model without a `space` (its own, or the one given) has one trial. Options come from the
-    tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization") of `optuna`,
-    and a trial whose mean over the first windows lies below the median of the others is given up. Options that were
-    tried before are not run again, but count. An AvrecError fails its trial only.
+    long together. A model without a `space` (its own, or the one given) has one trial. Options come by lot for the
+    first ten trials, then from the tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for
+    hyper-parameter optimization") of `optuna`, and a trial whose mean over the first windows lies below the median of
+    the others is given up. Options that were tried before are not run again, but count. An AvrecError fails its trial
+    only.
 
     `store` is a folder that keeps each trial when it has ended: the same call takes it up again, also with a larger
     budget. A change of model, space, fixed options, splits, items, metric, k or seed begins anew beside the old

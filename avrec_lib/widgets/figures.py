@@ -50,14 +50,21 @@ def _by_age(is_published: bool) -> Drawing:
     x_label = "year of publication" if is_published else "year of the first event"
 
     def draw(points: pl.DataFrame) -> go.Figure:
-        return scatter(
+        figure = scatter(
             points, "born", "users", x_label=x_label, y_label="users who chose the item", by="list", name="title"
         )
+        figure.update_xaxes(tickformat="d" if _spread(points["born"]) > 3 else ".1f", nticks=6)
+        return figure
 
     return Drawing(
         items_shown, {"x": "born", "y": "users", "text": "title"}, draw,
         "How many of {n:,} users chose each item of the history and of the lists, along its age.",
     )  # fmt: skip
+
+
+def _spread(years: pl.Series) -> float:
+    known = years.drop_nulls().to_numpy()
+    return float(known.max() - known.min()) if len(known) else 0.0
 
 
 def _draw_means(points: pl.DataFrame) -> go.Figure:

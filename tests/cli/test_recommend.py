@@ -13,7 +13,7 @@ from avrec_lib.models import EASE, Popularity
 from avrec_lib.models.promises import checkerboard
 from avrec_lib.models.saving import save_models
 from avrec_lib.paths import artefacts_folder, reports_folder
-from avrec_lib.report.run_record import RunRecord
+from avrec_lib.report.run_record import Parameter, RunRecord
 
 RUN = "20260101-000000-abcd"
 
@@ -63,9 +63,10 @@ def test_users_may_stand_in_a_file(capsys, name: str, content: str) -> None:
         (("31", "--out", "recs.csv", "--model", "EASE"), "run"),
         (("30", "--out", "recs.xls", "--model", "EASE"), "Expected .parquet, .csv, .jsonl"),
         (("30", "--out", "recs.csv", "--model", "EASE", "--users", "a.csv"), "has no column user_id"),
+        (("30", "--out", "recs.csv", "--model", "EASE", "--users", "b.csv"), "There is no file b.csv"),
         (("30", "--out", "recs.csv", "--model", "EASE", "--users", "x,y"), "nothing to recommend to any of these 2"),
     ],
-    ids=["which model", "unknown model", "unknown run", "unknown format", "wrong column", "strangers"],
+    ids=["which model", "unknown model", "unknown run", "unknown format", "wrong column", "no file", "strangers"],
 )
 def test_bad_requests_are_one_sentence_and_write_nothing(capsys, words, sentence: str) -> None:
     Path("a.csv").write_text("uid\nu5\n")
@@ -82,3 +83,18 @@ def test_a_model_with_a_changed_byte_is_refused(capsys) -> None:
     code, text = said(capsys, "30", "--model", "EASE", "--out", "recs.csv")
     assert code == 2
     assert "its checksum differs. Train the model again." in text
+
+
+def test_a_notebook_means_its_newest_run_that_saved_models_and_its_way_with_seen_items(capsys) -> None:
+    folder = reports_folder() / "30_train_recommenders"
+    parameters = {"exclude_seen": Parameter(False, "command line")}
+    RunRecord(RUN, "30_train_recommenders", "ok", "2026-01-01T00:00:00Z", parameters=parameters).write(folder / RUN)
+    failed = folder / "20260102-000000-abcd"
+    failed.mkdir()
+    RunRecord(failed.name, "30_train_recommenders", "failed", "2026-01-02T00:00:00Z").write(failed)
+    code, text = said(capsys, "30", "--model", "EASE", "--users", "u5", "--out", "recs.csv", "--json")
+    assert code == 0
+    assert json.loads(text)["exclude_seen"] is False
+    code, text = said(capsys, failed.name, "--model", "EASE", "--out", "recs.csv")
+    assert code == 2
+    assert "has saved no model" in text

@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from avrec_lib.errors import DataError, UsageError
+from avrec_lib.models import saving
 from avrec_lib.models.contract import PROMISES, Promise
 from avrec_lib.models.promises import START, Subject, checkerboard
 from avrec_lib.protocols import Query, Recommender
@@ -25,7 +26,11 @@ def sign(folder: Path) -> None:
     """Let the card of a saved model agree with its files again, as one would who wants to be believed."""
     card = json.loads((folder / "model.json").read_text())
     card["files"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in card["files"]}
-    (folder / "model.json").write_text(json.dumps(card))
+    write_card(folder, card)
+
+
+def write_card(folder: Path, card: dict) -> None:
+    (folder / "model.json").write_text(json.dumps(card | {"seal": saving._seal(card)}))
 
 
 class RecommenderContract:
@@ -75,6 +80,16 @@ class RecommenderContract:
         with pytest.raises(DataError):
             type(model).load(tmp_path / "model")
 
+    def test_a_changed_option_is_noticed_and_a_name_of_its_own_is_kept(self, tmp_path: Path) -> None:
+        model = self.fitted()
+        model.name = "ours"
+        model.save(tmp_path / "model")
+        assert type(model).load(tmp_path / "model").name == "ours"
+        card = tmp_path / "model" / "model.json"
+        card.write_text(card.read_text().replace('"ours"', '"theirs"'))
+        with pytest.raises(DataError, match="not the file that was saved"):
+            type(model).load(tmp_path / "model")
+
     @pytest.mark.parametrize("file", ["arrays.safetensors", "items.parquet", "log.parquet"])
     def test_one_changed_byte_is_noticed(self, file: str, tmp_path: Path) -> None:
         model = self.fitted()
@@ -116,7 +131,7 @@ class RecommenderContract:
         model.save(tmp_path / "model")
         card = json.loads((tmp_path / "model" / "model.json").read_text())
         for change in ({"format": 1}, {"format": 99}, {"model": "Other"}, {"options": {"unknown": 1}}):
-            (tmp_path / "model" / "model.json").write_text(json.dumps(card | change))
+            write_card(tmp_path / "model", card | change)
             with pytest.raises(DataError):
                 type(model).load(tmp_path / "model")
 

@@ -32,6 +32,39 @@ class TestLearnedRanker(RecommenderContract):
         assert ranked.height == 21
         assert ranked["score"].is_sorted(descending=True)
 
+    def test_a_score_does_not_depend_on_who_else_is_asked(self) -> None:
+        train = checkerboard(40, 40, hide_diagonal=True)
+        ranker = LearnedRanker([Popularity(), EASE(regularisation=1.0)], candidates=3, questions=2, trees=20).fit(train)
+        items = [f"i{item}" for item in range(40)]
+        alone = ranker.score(["u5"], items)
+        among = ranker.score([f"u{user}" for user in range(40)], items).filter(user_id="u5")
+        assert alone["score"].to_list() == pytest.approx(among["score"].to_list(), rel=1e-5)
+
+    def test_sources_of_one_name_are_told_apart(self) -> None:
+        train = checkerboard(20, 20)
+        ranker = LearnedRanker([EASE(1.0), EASE(10.0)]).fit(train)
+        names = ranker.features(Interactions.of(train).past).names
+        assert {"score of EASE", "score of EASE (2)"} <= set(names)
+
+
+def test_where_people_repeat_repeats_are_asked_and_ranked_first() -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for user in range(80):
+        favourites, others = rng.choice(60, 5, replace=False), rng.permutation(60)
+        for place in range(24):
+            item = favourites[place % 5] if rng.random() < 0.8 else others[place]
+            rows.append((f"u{user}", f"i{item}"))
+    train = pl.DataFrame(rows, ["user_id", "item_id"], orient="row")
+    history = train.group_by("user_id").agg(pl.col("item_id").unique())
+    sources = [ItemKNN(), EASE(regularisation=1.0)]
+    share = {}
+    for repeats in (False, True):
+        ranker = LearnedRanker(sources, questions=3, trees=30, repeats=repeats).fit(train)
+        first = ranker.recommend(history["user_id"].to_list(), k=5, exclude_seen=False).join(history, on="user_id")
+        share[repeats] = first.select(pl.col("item_id").is_in(pl.col("item_id_right")).mean()).item()
+    assert share[True] > 0.5 > share[False]
+
 
 def test_questions_take_the_last_choices_out_of_the_log_and_ask_them_in_order() -> None:
     rows = [("a", item) for item in "uvwxyz"] + [("b", item) for item in "uv"] + [("c", "w")]

@@ -188,3 +188,21 @@ def test_a_wrong_call_is_one_clear_error(wrong, said):
     with pytest.raises(AvrecError) as error:
         tune(**call)
     assert said in str(error.value)
+
+
+def test_tables_and_models_that_are_fixed_tell_one_question_from_another() -> None:
+    from functools import partial
+
+    from avrec_lib.models import EASE, Blend, ContentNeighbours
+    from avrec_lib.training.tunable import Tunable
+
+    long = pl.DataFrame(
+        {"item_id": [f"i{place}" for place in range(1000)], "vector": [[float(place)] for place in range(1000)]}
+    )
+    other = long.with_columns(vector=pl.concat_list(pl.lit(7.0)))
+    identities = [Tunable.of(partial(ContentNeighbours, embeddings=table)).identity() for table in (long, long, other)]
+    assert identities[0] == identities[1] != identities[2]
+    blends = [Tunable.of(partial(Blend, models=[EASE(power)])).identity() for power in (1.0, 2.0)]
+    assert blends[0] != blends[1]
+    with pytest.raises(UsageError, match="cannot tell one"):
+        Tunable.of(partial(Blend, models=[EASE()], name=object())).identity()

@@ -46,8 +46,8 @@ def future_leak(splits: Sequence[Split]) -> Fact:
     if not known:
         return Fact(
             "training_later_than_test", 0, None, "amber",
-            "Whether training knows the future cannot be told: this log has no times. With split={method} some of what "
-            "a model learned probably happened after what it is asked, so read the numbers as optimistic.",
+            "Whether training knows the future cannot be told: this split goes by no times. With split={method} some "
+            "of what a model learned probably happened after what it is asked, so read the numbers as optimistic.",
             {"reading": "–", **words},
         )  # fmt: skip
     share = max(known)

@@ -256,7 +256,7 @@ def test_a_log_without_times_says_what_cannot_be_known_and_is_not_stopped():
     for method in ("random", "user_holdout"):
         card = protocol_card(split_windows(data, method), events=data.events)  # type: ignore[arg-type]
         found = lines(card)
-        assert "this log has no times" in found["training_later_than_test"].explanation("en")
+        assert "this split goes by no times" in found["training_later_than_test"].explanation("en")
         assert found["training_later_than_test"].level == "amber"
         assert {found[name].level for name in ("ties_in_time", "pauses_of_users", "order_within_users")} == {"info"}
         assert not [fact.name for fact in card.at("red")]
