@@ -36,7 +36,7 @@ def recommend(
     )] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON object on standard output.")] = False,
 ) -> None:  # fmt: skip
-    """Write the best items of each user by a model that a run has saved; `avrec evaluate` reads the file."""
+    """Write the best items of each user by a model that a run has saved: lists to show, of models that saw all rows."""
     from avrec_lib.models.batch import write_recommendations
     from avrec_lib.stopping import stopping_on_terminate
 
