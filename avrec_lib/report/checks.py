@@ -32,9 +32,8 @@ def show_checks(facts: Iterable[Fact], caption: str = "", *, headline: bool = Fa
     }
     template = "Checks: {red:,} would mislead, {amber:,} to be read with care, {info:,} fine."
     spoken, html = [*map(_line, serious)], _rows(serious)
-    if (
-        len({fact.level for fact in ordered}) != 1
-    ):  # of one kind alone a count of the others would read as if there were none
+    # Of one kind alone a count of the others would read as if there were none.
+    if len({fact.level for fact in ordered}) != 1:
         spoken.insert(0, in_current_language(template, counts))
         html = Markup('<p class="avrec-summary">{}</p>{}').format(both(template, only_current=True, **counts), html)
     if caption:
