@@ -224,9 +224,15 @@ def test_a_run_starts_within_two_seconds_of_a_bare_kernel(workbench):
         "client.execute_interactive('1')\nprint(time.time() - started)\n"
         "client.stop_channels(); manager.shutdown_kernel(now=True)"
     )
-    answer = subprocess.run([sys.executable, "-c", bare], capture_output=True, text=True, check=True)
-    before = time.time()
-    process, flag = start(workbench, "05_slow", "-p", "seconds=0")
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert flag.stat().st_mtime - before < float(answer.stdout.split()[-1]) + 2
+    late = []
+    for _ in range(3):  # whoever shares the machine can only make it slower
+        answer = subprocess.run([sys.executable, "-c", bare], capture_output=True, text=True, check=True)
+        before = time.time()
+        process, flag = start(workbench, "05_slow", "-p", "seconds=0")
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+        late.append(flag.stat().st_mtime - before - float(answer.stdout.split()[-1]))
+        flag.unlink()
+        if late[-1] < 2:
+            break
+    assert min(late) < 2

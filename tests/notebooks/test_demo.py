@@ -68,8 +68,11 @@ def test_every_action_on_movielens_100k_is_answered_within_200_milliseconds(home
         walk.act("reset", state.reset)
         return {step.action: step.seconds for step in walk.steps}
 
-    tries = [times() for _ in range(5)]
-    best = {action: min(one[action] for one in tries) for action in tries[0]}
+    best = times()
+    for _ in range(15):  # whoever shares the machine can only make it slower
+        if max(best.values()) < 0.1:
+            break
+        best = {action: min(best[action], seconds) for action, seconds in times().items()}
     print({action: f"{1000 * seconds:.0f} ms" for action, seconds in best.items()})
     assert max(best.values()) < 0.2, best
 
