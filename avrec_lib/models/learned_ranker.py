@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ROWS = 256  # queries whose candidates are worked out at a time
 FEWEST_ANSWERS = 20
+_FEW = 20_000  # candidates
 
 
 class LearnedRanker(MatrixRecommender):
@@ -110,7 +111,8 @@ class LearnedRanker(MatrixRecommender):
         """One score a candidate, float32: of the trees, or where there are none the mean of the sources."""
         if self._booster is None:
             return found.features[:, found.names.index("mean score")]
-        return np.asarray(self._booster.predict(found.features), dtype=np.float32)
+        threads = 1 if len(found.rows) < _FEW else 0  # for a few lists starting threads costs more than it saves
+        return np.asarray(self._booster.predict(found.features, num_threads=threads), dtype=np.float32)
 
     def _score(self, histories: Histories) -> np.ndarray:
         found, scores = candidates_of(histories, self.sources, self._facts, self.candidates, self.repeats)
