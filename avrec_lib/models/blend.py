@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -61,13 +61,21 @@ class Blend(MatrixRecommender):
     def _score(self, histories: Histories) -> np.ndarray:
         total = np.zeros(histories.shape, dtype=np.float32)
         ranked = np.zeros(histories.shape, dtype=bool)
-        for part, weight in zip(self.models, self.weights, strict=True):
-            scores = part._score(histories)
-            known = scores > UNRANKED
+        for (scores, known), weight in zip(scored_alike(self.models, histories), self.weights, strict=True):
             ranked |= known
-            total += np.float32(weight) * standard_scores(scores, known)
+            total += np.float32(weight) * scores
         total[~ranked] = UNRANKED
         return total
+
+
+def scored_alike(
+    models: Sequence[MatrixRecommender], histories: Histories
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
+    """Of each model its `standard_scores` (queries, items), and which items it ranks."""
+    for model in models:
+        scores = model._score(histories)
+        known = scores > UNRANKED
+        yield standard_scores(scores, known), known
 
 
 def standard_scores(scores: np.ndarray, known: np.ndarray) -> np.ndarray:

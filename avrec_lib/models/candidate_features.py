@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from avrec_lib.models.blend import standard_scores
+from avrec_lib.models.blend import scored_alike
 from avrec_lib.models.histories import NO_TIME, Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.item_labels import SHARED, label_table
@@ -88,12 +88,10 @@ def candidates_of(
     total = np.zeros(histories.shape, dtype=np.float32)
     ranked = np.zeros(histories.shape, dtype=bool)
     scored = []
-    for source in sources:
-        scores = source._score(histories)
-        known = scores > UNRANKED
+    for scores, known in scored_alike(sources, histories):
         ranked |= known
-        scored.append(standard_scores(scores, known))
-        total += scored[-1]
+        scored.append(scores)
+        total += scores
     total /= len(sources)
     total[~ranked] = UNRANKED
     shown = total

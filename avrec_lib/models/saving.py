@@ -99,12 +99,8 @@ def _read(folder: Path, expected: str | None = None) -> MatrixRecommender:
                 hint="Train the model again.", folder=folder, found=card["model"], format=card["format"],
                 expected=expected or card["model"], known=FORMAT,
             )  # fmt: skip
-        if card["seal"] != _seal(card):
-            raise DataError(
-                "{file} is not the file that was saved: its checksum differs.", hint="Train the model again.",
-                file=folder / CARD,
-            )  # fmt: skip
-        changed = [name for name, sum_ in _sums(folder).items() if card["files"][name] != sum_]
+        changed = [CARD] if card["seal"] != _seal(card) else []
+        changed += [name for name, sum_ in _sums(folder).items() if card["files"][name] != sum_]
         if changed:
             raise DataError(
                 "{file} is not the file that was saved: its checksum differs.", hint="Train the model again.",

@@ -14,7 +14,7 @@ from avrec_lib.errors import UsageError
 from avrec_lib.evaluate.judged import Judged
 from avrec_lib.evaluate.lists import Lists
 from avrec_lib.evaluate.ranking_metrics import ndcg
-from avrec_lib.models.blend import Blend, standard_scores
+from avrec_lib.models.blend import Blend, scored_alike
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.top_k import UNRANKED, top_k
@@ -103,11 +103,8 @@ def _scored(
     parts = []
     for start in range(0, queries.height, size):
         histories = interactions.histories(queries[start : start + size])
-        scores = np.stack([part._score(histories) for part in fitted])
-        known = scores > UNRANKED
-        none_ranks = ~known.any(axis=0)
-        scores = np.stack([standard_scores(each, ranked) for each, ranked in zip(scores, known, strict=True)])
-        scores[:, none_ranks] = UNRANKED
+        scores, known = map(np.stack, zip(*scored_alike(fitted, histories), strict=True))
+        scores[:, ~known.any(axis=0)] = UNRANKED
         if split.exclude_seen and seen is not None:
             first, end = np.searchsorted(seen[0], (start, start + size))
             scores[:, seen[0][first:end] - start, seen[1][first:end]] = UNRANKED
