@@ -1,4 +1,4 @@
-"""The contracts between rooms: History, Query, Recommender."""
+"""The contracts between rooms: History, Query, Recommender; Requests and Policy."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
+import numpy as np
 import polars as pl
 
 from avrec_lib.errors import DataError
@@ -115,4 +116,44 @@ class Recommender(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; raises DataError when it is damaged or of another version."""
+        ...
+
+
+@dataclass(frozen=True)
+class Requests:
+    """n requests for a slate, made at once: all that a policy may know when it decides.
+
+    `users` are integer rows of the users (n,), `times` seconds of the requests (n,) where the log has times, and
+    `features` what else is known of each request by name (hour, platform, …), arrays whose first axis is n.
+    """
+
+    users: np.ndarray
+    times: np.ndarray | None = None
+    features: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Who decides what is shown: a distribution over candidates, and draws from it with their exact propensities.
+
+    Items are integer rows. `candidates` are one set for all requests (a,) or one for each (n, a).
+    """
+
+    name: str
+
+    def probabilities(self, requests: Requests, candidates: np.ndarray) -> np.ndarray:
+        """The probability (n, a) that a request is first shown each of its candidates; rows sum to 1."""
+        ...
+
+    def act(
+        self, requests: Requests, candidates: np.ndarray, rng: np.random.Generator, slots: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Slates without repetition (n, slots) as item rows, and their propensities (n, slots).
+
+        The propensity of a slot is that of its item given the items above it, so the product over a row is that of the
+        slate.
+        """
         ...
