@@ -34,14 +34,34 @@ def bootstrap_means(sums: np.ndarray, counts: np.ndarray, *, resamples: int = 20
     centre = ratio(sums.sum(axis=0), counts.sum(axis=0), otherwise=0.0)
     distinct, place = _distinct_columns(counts)
     columns = sums.shape[1]
-    top = np.zeros((resamples, columns))
-    bottom = np.zeros((resamples, distinct.shape[1]))
-    for users, weights in draws(poisson_weights, len(sums), resamples, seed):
-        table = np.hstack([sums[users] - centre * counts[users], distinct[users]]).astype(np.float32)
-        drawn = weights @ table
-        top += drawn[:, :columns]
-        bottom += drawn[:, columns:]
-    return centre + ratio(top, bottom[:, place])
+
+    def table(users: slice) -> np.ndarray:
+        return np.hstack([sums[users] - centre * counts[users], distinct[users]])
+
+    drawn = resampled_totals(table, len(sums), columns + distinct.shape[1], resamples=resamples, seed=seed)
+    return centre + ratio(drawn[:, :columns], drawn[:, columns:][:, place])
+
+
+def resampled_totals(
+    table: Callable[[slice], np.ndarray], users: int, columns: int, *, resamples: int, seed: int
+) -> np.ndarray:
+    """Totals over users of each column in each resample, float64 of shape (resamples, columns).
+
+    `table` gives the numbers (users, columns) of a block of users. Products are in single precision: centre the
+    numbers. All columns share the Poisson weights, those that `draws` makes of this seed. Raises UsageError for fewer
+    resamples than 1.
+    """
+    totals = np.zeros((resamples, columns))
+    rng = np.random.default_rng(seed)
+    room = np.empty(0, dtype=np.float32)
+    for block in _blocks(users, resamples):
+        cells = resamples * (block.stop - block.start)
+        # One piece of memory for all blocks: to ask the system for it anew takes longer than to fill it.
+        room = room if len(room) >= cells else np.empty(cells, dtype=np.float32)
+        weights = room[:cells]
+        _draw_weights(rng, weights)
+        totals += weights.reshape(resamples, -1) @ table(block).astype(np.float32, copy=False)
+    return totals
 
 
 def bootstrap_intervals(
@@ -118,22 +138,41 @@ def draws(draw: Draw, users: int, resamples: int, seed: int) -> Iterator[tuple[s
 
     Raises UsageError for fewer resamples than 1.
     """
-    if resamples < 1:
-        raise UsageError(
-            "resamples and permutations are numbers from 1 upwards, but one of them is {count}.", count=resamples
-        )
     rng = np.random.default_rng(seed)
-    block = max(CELLS_AT_ONCE // resamples, 1)
-    for start in range(0, users, block):
-        count = min(block, users - start)
-        yield slice(start, start + count), draw(rng, resamples, count)
+    for block in _blocks(users, resamples):
+        yield block, draw(rng, resamples, block.stop - block.start)
 
 
 def poisson_weights(rng: np.random.Generator, resamples: int, users: int) -> np.ndarray:
     """Independent weights of mean and variance 1, shape (resamples, users), as float32."""
-    weight_of = np.repeat(np.arange(len(BYTES_OF_WEIGHT), dtype=np.uint8), BYTES_OF_WEIGHT).tobytes()
-    drawn = rng.bytes(resamples * users).translate(weight_of)
-    return np.frombuffer(drawn, np.uint8).reshape(resamples, users).astype(np.float32)
+    weights = np.empty(resamples * users, dtype=np.float32)
+    _draw_weights(rng, weights)
+    return weights.reshape(resamples, users)
+
+
+def _blocks(users: int, resamples: int) -> Iterator[slice]:
+    if resamples < 1:
+        raise UsageError(
+            "resamples and permutations are numbers from 1 upwards, but one of them is {count}.", count=resamples
+        )
+    block = max(CELLS_AT_ONCE // resamples, 1)
+    for start in range(0, users, block):
+        yield slice(start, min(start + block, users))
+
+
+def _draw_weights(rng: np.random.Generator, weights: np.ndarray) -> None:
+    """Fill `weights`, a float32 vector: a byte's weight is the number of thresholds that it reaches."""
+    if len(weights) % 8:
+        drawn = np.frombuffer(rng.bytes(len(weights)), np.uint8)
+    else:  # the same bytes, eight at a time
+        drawn = rng.integers(2**64, size=len(weights) // 8, dtype=np.uint64).view(np.uint8)
+    first, *thresholds = np.cumsum(BYTES_OF_WEIGHT[:-1]).astype(np.uint8)
+    reached = np.empty(len(weights), dtype=bool)
+    count = (drawn >= first).view(np.uint8)
+    for threshold in thresholds:
+        np.greater_equal(drawn, threshold, out=reached)
+        count += reached.view(np.uint8)
+    weights[:] = count
 
 
 def _quantiles(means: np.ndarray, levels: np.ndarray) -> np.ndarray:

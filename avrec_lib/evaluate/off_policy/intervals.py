@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from avrec_lib.errors import UsageError
-from avrec_lib.evaluate.bootstrap import CONFIDENCE, draws, expanded_ends, fewest_users, poisson_weights
+from avrec_lib.evaluate.bootstrap import CONFIDENCE, expanded_ends, fewest_users, resampled_totals
 from avrec_lib.evaluate.off_policy.estimators import Estimator, Evidence, Ratio
 from avrec_lib.evaluate.ratio import ratio
 
@@ -69,13 +69,15 @@ class Totals:
     def resampled(self, resamples: int, seed: int) -> np.ndarray:
         """Shape (resamples, values): the same users are drawn for all values, and below each ratio too."""
         ratios = self._ratios()
-        drawn = np.zeros((resamples, len(self.tops) + len(self.bottoms)))
-        for users, weights in draws(poisson_weights, self.users, resamples, seed):
+        columns = len(self.tops) + len(self.bottoms)
+
+        def table(users: slice) -> np.ndarray:
             # Around the estimate single precision has digits to spare.
             pulls = [top[users] - centre * self.bottoms[place][users]
                      for top, centre, place in zip(self.tops, ratios, self.bottom_of, strict=True)]  # fmt: skip
-            table = np.array([*pulls, *(bottom[users] for bottom in self.bottoms)], dtype=np.float32)
-            drawn += weights @ table.T
+            return np.array([*pulls, *(bottom[users] for bottom in self.bottoms)], dtype=np.float32).T
+
+        drawn = resampled_totals(table, self.users, columns, resamples=resamples, seed=seed)
         top, bottom = np.split(drawn, [len(self.tops)], axis=1)
         return self._summed(ratios + ratio(top, bottom[:, self.bottom_of]))
 
