@@ -3,7 +3,8 @@
     /tmp/obp-env/bin/python tests/benchmarks/_obp_side.py numbers | time | mips FOLDER …
 
 The environment (Python 3.11): `pip install 'numpy<2' 'pandas<2.2' 'scikit-learn<1.4' 'scipy<1.13' pyyaml matplotlib
-seaborn tqdm torch`, then `pip install --no-deps pyieoe` and `pip install --no-deps --ignore-requires-python obp==0.5.7`.
+seaborn tqdm torch`, then `pip install --no-deps pyieoe`, then `pip install --no-deps --ignore-requires-python
+obp==0.5.7`. obp imports torch, whatever is asked of it.
 """
 
 from __future__ import annotations
@@ -45,9 +46,8 @@ def estimators(clip: float, threshold: float, shrinkage: float) -> dict[str, obj
 def inputs_of(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What obp's estimators of single rounds take; `propensity` stands for `logging` where that is not given."""
     action = arrays["action"]
-    if "propensity" in arrays:
-        propensity = arrays["propensity"]
-    else:
+    propensity = arrays.get("propensity")
+    if propensity is None:
         propensity = arrays["logging"][np.arange(len(action)), action]
     return {
         "reward": arrays["reward"],

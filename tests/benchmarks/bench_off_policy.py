@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import os
 
-os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
-for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
-    os.environ.pop(name, None)
+if __name__ == "__main__":
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"):
+        os.environ[name] = "1"
+    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+        os.environ.pop(name, None)
 
 import json
 import resource
@@ -150,8 +152,9 @@ def compare_times(peer: list[str], rounds: int, actions: int, resamples: int, re
     own, their = statistics.median(runs), sum(theirs.values())
     print(f"(b) {rounds:,} rounds × {actions} actions, seven estimators, {resamples} resamples, wall seconds")
     print("    obp  " + "  ".join(f"{name} {taken:.2f}" for name, taken in theirs.items()) + f"  = {their:.2f}")
-    print(f"    ours {own:.2f} ({', '.join(f'{run:.2f}' for run in runs)}), of it evidence and checks "
-          f"{statistics.median(one['evidence'] for one in ours):.2f}; peak {max(one['MiB'] for one in ours):,.0f} MiB")  # fmt: skip
+    checks, peak = statistics.median(one["evidence"] for one in ours), max(one["MiB"] for one in ours)
+    print(f"    ours {own:.2f} ({', '.join(f'{run:.2f}' for run in runs)}), of it evidence and checks {checks:.2f}; "
+          f"peak {peak:,.0f} MiB")  # fmt: skip
     print(f"    {their / own:.1f} × faster (aim 20)")
 
 

@@ -1,4 +1,4 @@
-"""Write `tests/evaluate/off_policy/obp_numbers.json`: obp's estimates of the logs of `tests/evaluate/obp_arrays.py`.
+"""Write `tests/evaluate/off_policy/obp_numbers.json`: obp's estimates of the logs of `obp_arrays.py` beside it.
 
     python tests/benchmarks/make_obp_numbers.py --peer /tmp/obp-env/bin/python
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "evaluate"))
+sys.path.insert(0, str(HERE.parent / "evaluate" / "off_policy"))
 
 import obp_arrays  # noqa: E402
 
@@ -47,7 +47,6 @@ def main() -> None:
         "ragged slates": told_by_obp(asked.peer, obp_arrays.slates(ragged=True)),
     }
     path = HERE.parent / "evaluate" / "off_policy" / "obp_numbers.json"
-    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(told, indent=2) + "\n", "utf-8")
     print(path.read_text("utf-8"))
 

@@ -22,6 +22,13 @@ def test_the_weights_have_the_mean_and_the_variance_of_a_poisson_count() -> None
     assert (times * (weights - 1) ** 3).sum() / 256 == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("users", [8, 9, 12, 40])
+def test_the_weight_of_a_byte_is_its_place_among_the_256(users: int) -> None:
+    drawn = np.frombuffer(np.random.default_rng(5).bytes(3 * users), np.uint8)
+    expected = np.repeat(np.arange(6), BYTES_OF_WEIGHT)[drawn].reshape(3, users)
+    assert poisson_weights(np.random.default_rng(5), 3, users).tolist() == expected.tolist()
+
+
 def test_means_are_the_weighted_means_written_out() -> None:
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 4, (30, 3))

@@ -47,8 +47,10 @@ class Embeddings:
         Raises UsageError where the log has no features of its actions.
         """
         if log.action_features is None:
-            raise UsageError("The log does not say what its actions have in common.",
-                             hint="Bring action_features (category, creator), or embeddings logged with the rounds.")  # fmt: skip
+            raise UsageError(
+                "The log does not say what its actions have in common.",
+                hint="Bring action_features (category, creator), or embeddings logged with the rounds.",
+            )
         _, group = np.unique(log.action_features, axis=0, return_inverse=True)
         group = group.reshape(-1)  # numpy 2.0 kept the axis
         table = np.zeros((log.action_count, int(group.max()) + 1))
@@ -95,8 +97,10 @@ def marginal_weights(log: LoggedFeedback, target: TargetPolicy, embeddings: Embe
         np.einsum("na,na->n", log.logging[rounds], likely, out=below[rounds])
     never = int((~(below > 0)).sum())
     if never:
-        raise DataError("{count} of {rounds} rounds have an embedding that no action of the logging policy could have "
-                        "had.", hint="Count the embeddings with some smoothing.", count=never, rounds=len(log))  # fmt: skip
+        raise DataError(
+            "{count} of {rounds} rounds have an embedding that no action of the logging policy could have had.",
+            hint="Count the embeddings with some smoothing.", count=never, rounds=len(log),
+        )  # fmt: skip
     return above / below
 
 

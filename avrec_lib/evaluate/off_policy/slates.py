@@ -10,6 +10,7 @@ A place that a slate does not have counts as reward 0 for certain, so its weight
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -192,7 +193,7 @@ def _products_from_the_top(weights: np.ndarray, depth: np.ndarray) -> np.ndarray
     by_depth = np.argsort(depth, kind="stable")
     ends = np.cumsum(np.bincount(depth))
     with np.errstate(over="ignore", invalid="ignore"):
-        for start, end in zip(ends, ends[1:], strict=False):
+        for start, end in pairwise(ends):
             here = by_depth[start:end]
             products[here] *= products[here - 1]
     return products
@@ -204,7 +205,7 @@ def _check_places(slates: np.ndarray, positions: np.ndarray, ids: np.ndarray) ->
         raise DataError(
             "{count} rounds stand at a position that their slate has twice; the first is position {position} of the "
             "request {request}.", hint="A slate has one item at a place: number the requests anew for each list shown.",
-            count=again.size, position=positions[again[0]], request=repr(ids[slates[again[0]]]),
+            count=again.size, position=positions[again[0]], request=repr(ids[slates[again[:1]]].tolist()[0]),
         )  # fmt: skip
 
 

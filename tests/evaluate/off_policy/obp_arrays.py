@@ -1,4 +1,4 @@
-"""Small logs by formula, the same on every machine: what obp's numbers in `off_policy/obp_numbers.json` are of."""
+"""Small logs by formula, the same on every machine: what obp's numbers in `obp_numbers.json` are of."""
 
 from __future__ import annotations
 
