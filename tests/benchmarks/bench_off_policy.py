@@ -5,7 +5,7 @@
 (a) eight estimators of the same 100,000 rounds: the largest difference (aim 1e-10); (b) seven estimators with 200
 shared resamples on 1,000,000 rounds × 20 actions (aim ≥ 20 × faster than obp's intervals, ≤ 2 GiB); (c) MIPS with
 estimated embeddings on obp's own synthetic logs of 100,000 rounds (aim ≥ 20 ×), and the relative errors over `--seeds`
-logs. Wall seconds, one thread on either side, each in a process of its own that reads the same .npy files; reading
+logs. CPU seconds, one thread on either side, each in a process of its own that reads the same .npy files; reading
 them is not timed. Ours includes checking the log and the policy. How obp's environment is made: `_obp_side.py`.
 """
 
@@ -85,22 +85,22 @@ def evidence_in(arrays: dict[str, np.ndarray]) -> Evidence:
 
 
 def our_time(folder: Path, resamples: int) -> dict[str, float]:
-    """Wall seconds of checks, estimates and intervals, and the most memory of this process in MiB."""
+    """CPU seconds of checks, estimates and intervals, and the most memory of this process in MiB."""
     arrays = {path.stem: np.load(path) for path in folder.glob("*.npy")}
-    started = time.perf_counter()
+    started = time.process_time()
     evidence = evidence_in(arrays)
-    ready = time.perf_counter()
+    ready = time.process_time()
     estimates_table(ESTIMATORS, evidence, resamples=resamples)
-    done = time.perf_counter()
+    done = time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": done - started, "evidence": ready - started, "MiB": peak}
 
 
 def our_mips(folder: Path) -> dict[str, float]:
-    """Estimates with counted embeddings and with the true ones, plain and self-normalised, and IPS; wall seconds."""
+    """Estimates with counted embeddings and with the true ones, plain and self-normalised, and IPS; CPU seconds."""
     arrays = {path.stem: np.load(path) for path in folder.glob("*.npy")}
     actions, logging = arrays["action"], arrays["logging"]
-    started = time.perf_counter()
+    started = time.process_time()
     log = LoggedFeedback(
         actions, arrays["reward"], logging[np.arange(len(actions)), actions], np.arange(logging.shape[1]), logging
     )
@@ -108,7 +108,7 @@ def our_mips(folder: Path) -> dict[str, float]:
     weights = marginal_weights(log, target, Embeddings.counted(log, arrays["codes"]))
     evidence = Evidence(weights, log.rewards)
     value = estimate(MarginalInversePropensity(weights), evidence)
-    taken = time.perf_counter() - started
+    taken = time.process_time() - started
     true = Embeddings(arrays["codes"], tuple(np.moveaxis(arrays["likelihoods"], 2, 0)))
     given = estimate(MarginalInversePropensity(marginal_weights(log, target, true)), evidence)
     return {
@@ -150,7 +150,7 @@ def compare_times(peer: list[str], rounds: int, actions: int, resamples: int, re
         theirs = told(peer, "time", folder, f"--resamples={resamples}")
     runs = [one["seconds"] for one in ours]
     own, their = statistics.median(runs), sum(theirs.values())
-    print(f"(b) {rounds:,} rounds × {actions} actions, seven estimators, {resamples} resamples, wall seconds")
+    print(f"(b) {rounds:,} rounds × {actions} actions, seven estimators, {resamples} resamples, CPU seconds")
     print("    obp  " + "  ".join(f"{name} {taken:.2f}" for name, taken in theirs.items()) + f"  = {their:.2f}")
     checks, peak = statistics.median(one["evidence"] for one in ours), max(one["MiB"] for one in ours)
     print(f"    ours {own:.2f} ({', '.join(f'{run:.2f}' for run in runs)}), of it evidence and checks {checks:.2f}; "

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from avrec_lib.errors import UsageError
-from avrec_lib.evaluate.bootstrap import CONFIDENCE, expanded_ends, fewest_users, resampled_totals
+from avrec_lib.evaluate.bootstrap import CONFIDENCE, FEWEST_USERS, expanded_ends, resampled_totals
 from avrec_lib.evaluate.off_policy.estimators import Estimator, Evidence, Ratio
 from avrec_lib.evaluate.ratio import ratio
 
@@ -134,8 +134,12 @@ def estimates_table(
 
 def fewest_by_skewness(influence: np.ndarray) -> int:
     """How many users an interval takes to be trusted, by the skewness of their influence (`bootstrap.fewest_users`)."""
-    pull = np.nan_to_num(influence)[:, None]
-    return int(fewest_users(pull, np.broadcast_to(1.0, pull.shape))[0])
+    largest = np.abs(influence).max()
+    if not largest > 0:  # no spread, or no value
+        return FEWEST_USERS
+    shape = influence / largest  # cubes of very small numbers would vanish
+    cubes, squares = float(shape * shape @ shape), float(shape @ shape)
+    return max(FEWEST_USERS, math.ceil(25 * len(shape) * cubes**2 / squares**3 - 1e-9))
 
 
 def _by_user(values: np.ndarray | None, users: np.ndarray | None, rounds: int) -> np.ndarray:

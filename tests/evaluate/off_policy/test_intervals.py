@@ -8,7 +8,7 @@ import pytest
 from bandit_logs import always, four_rounds, world
 
 from avrec_lib.errors import UsageError
-from avrec_lib.evaluate.bootstrap import bootstrap_means
+from avrec_lib.evaluate.bootstrap import bootstrap_means, fewest_users
 from avrec_lib.evaluate.off_policy.estimators import (
     DoublyRobust,
     Evidence,
@@ -19,7 +19,7 @@ from avrec_lib.evaluate.off_policy.estimators import (
     SwitchDoublyRobust,
     evidence_of,
 )
-from avrec_lib.evaluate.off_policy.intervals import Totals, estimates_table, standard_error
+from avrec_lib.evaluate.off_policy.intervals import Totals, estimates_table, fewest_by_skewness, standard_error
 
 
 def test_a_table_says_which_intervals_know_nothing_of_a_bias() -> None:
@@ -104,3 +104,11 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
             hits[row["estimator"]] += row["low"] <= truth <= row["high"]
     for name, count in hits.items():
         assert 0.92 <= count / worlds <= 0.975, (name, count)
+
+
+def test_the_fewest_users_are_those_of_any_other_mean() -> None:
+    skewed = np.random.default_rng(0).lognormal(0, 1.5, 200)
+    pull = skewed - skewed.mean()
+    assert fewest_by_skewness(pull) == fewest_users(pull[:, None], np.ones((200, 1)))[0] > 30
+    assert fewest_by_skewness(1e-120 * pull) == fewest_by_skewness(pull)
+    assert [fewest_by_skewness(np.full(5, one)) for one in (0.0, np.nan)] == [30, 30]
