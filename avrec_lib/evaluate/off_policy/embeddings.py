@@ -23,20 +23,20 @@ class Embeddings:
     """The embedding of each round in d dimensions, and how likely each action has it.
 
     `codes` (n, d) are integers from 0; `likelihoods` holds for each dimension p(code|action), shape (a, codes). Given
-    the action, the dimensions are independent. Raises DataError for what does not fit together or is no probability.
+    the action the dimensions are taken as independent: what hangs together even then should be one code. Raises
+    DataError for what does not fit together or is no probability.
     """
 
     codes: np.ndarray
     likelihoods: tuple[np.ndarray, ...]
 
     def __post_init__(self) -> None:
-        if self.codes.ndim != 2 or self.codes.shape[1] != len(self.likelihoods):
+        _check_codes(self.codes, len(self.codes))
+        if self.codes.shape[1] != len(self.likelihoods):
             raise DataError("Embeddings of shape {shape} come with the probabilities of {count} dimensions.",
                             shape=self.codes.shape, count=len(self.likelihoods))  # fmt: skip
-        if len(self.codes) == 0 or not self.likelihoods:
-            raise DataError("The rounds have no embeddings.")
         for codes, table in zip(self.codes.T, self.likelihoods, strict=True):
-            if codes.min() < 0 or codes.max() >= table.shape[1]:
+            if codes.max() >= table.shape[1]:
                 raise DataError("An embedding has a code outside of the {count} known ones.", count=table.shape[1])
             check_probabilities(table, table.shape, "embeddings")
 
@@ -62,14 +62,14 @@ class Embeddings:
         """Embeddings that were logged with the rounds, (n, d), and how often each action had them.
 
         p(e|a) = (count of e with a + `smoothing` · share of e in the log) / (count of a + `smoothing`) in each
-        dimension, so an action never logged has the embeddings of the log. Raises UsageError for a negative smoothing.
+        dimension, so an action never logged has the embeddings of the log. Raises UsageError for a negative smoothing,
+        and DataError for embeddings that are no codes.
         """
         if not smoothing >= 0:
             raise UsageError("smoothing must be 0 or more, but is {value}.", value=smoothing)
-        if len(codes) != len(log) or codes.ndim != 2 or codes.size == 0 or codes.min() < 0:
-            raise DataError("Embeddings are integers from 0, one row for each of {rounds} rounds; these have the shape "
-                            "{shape}.", rounds=len(log), shape=codes.shape)  # fmt: skip
-        return cls(codes, tuple(_counted(log, column, smoothing) for column in codes.T))
+        _check_codes(codes, len(log))
+        known = [np.unique(column, return_inverse=True)[1] for column in codes.T]  # codes may be far apart
+        return cls(np.stack(known, axis=1), tuple(_counted(log, column, smoothing) for column in known))
 
 
 def marginal_weights(log: LoggedFeedback, target: TargetPolicy, embeddings: Embeddings) -> np.ndarray:
@@ -81,11 +81,12 @@ def marginal_weights(log: LoggedFeedback, target: TargetPolicy, embeddings: Embe
     if log.logging is None or target.probabilities is None:
         raise UsageError("Weights of embeddings need the probabilities of all actions, of the logging policy and of "
                          "the policy that is asked about.", hint="Log them, or ask for IPS.")  # fmt: skip
-    if len(embeddings.codes) != len(log) or embeddings.likelihoods[0].shape[0] != log.action_count:
+    known = {len(table) for table in embeddings.likelihoods}
+    if len(embeddings.codes) != len(log) or known != {log.action_count}:
         raise DataError("The embeddings are of {count} rounds and {known} actions, but the log has {rounds} rounds and "
-                        "{actions} actions.", count=len(embeddings.codes), known=embeddings.likelihoods[0].shape[0],
-                        rounds=len(log), actions=log.action_count)  # fmt: skip
-    tables = [np.ascontiguousarray(table.T) for table in embeddings.likelihoods]
+                        "{actions} actions.", count=len(embeddings.codes), known=max(known), rounds=len(log),
+                        actions=log.action_count)  # fmt: skip
+    tables = [np.ascontiguousarray(table.T, dtype=np.float64) for table in embeddings.likelihoods]
     above, below = np.empty(len(log)), np.empty(len(log))
     block = max(CELLS_AT_ONCE // log.action_count, 1)
     for start in range(0, len(log), block):
@@ -122,6 +123,17 @@ class MarginalInversePropensity:
 
     def ratios(self, evidence: Evidence) -> tuple[Ratio, ...]:
         return (Ratio(self.weights * evidence.rewards, self.weights if self.self_normalised else None),)
+
+
+def _check_codes(codes: np.ndarray, rounds: int) -> None:
+    if (
+        codes.ndim != 2 or len(codes) != rounds or not np.issubdtype(codes.dtype, np.integer)
+        or codes.size == 0 or codes.min() < 0
+    ):  # fmt: skip
+        raise DataError(
+            "Embeddings are integers from 0, one row for each of {rounds} rounds; these have the shape {shape} and are "
+            "of the type {type}.", rounds=rounds, shape=codes.shape, type=str(codes.dtype),
+        )  # fmt: skip
 
 
 def _counted(log: LoggedFeedback, codes: np.ndarray, smoothing: float) -> np.ndarray:

@@ -88,6 +88,13 @@ def test_weights_are_the_sums_over_actions_written_out(cells: int, monkeypatch: 
     np.testing.assert_allclose(marginal_weights(log, target, embeddings), expected)
 
 
+def test_codes_may_be_far_apart():
+    log, target = three_songs()
+    near, far = np.array([[0], [1], [0], [0]]), np.array([[5], [10**15], [5], [5]])
+    weights = [marginal_weights(log, target, Embeddings.counted(log, codes)) for codes in (near, far)]
+    assert weights[0].tolist() == weights[1].tolist()
+
+
 def test_an_action_never_logged_has_the_embeddings_of_the_log():
     log, _ = three_songs()
     rare = replace(log, actions=np.array([0, 1, 1, 0]))
@@ -128,6 +135,8 @@ def test_what_is_missing_or_does_not_fit_is_said():
         Embeddings.counted(log, np.zeros((4, 1), dtype=int), smoothing=-1.0)
     with pytest.raises(DataError, match="one row for each of 4 rounds"):
         Embeddings.counted(log, np.zeros((3, 1), dtype=int))
+    with pytest.raises(DataError, match="of the type float64"):
+        Embeddings.counted(log, np.array([[0.0], [1.0], [np.nan], [0.0]]))
     with pytest.raises(DataError, match="outside of the 2 known"):
         Embeddings(np.array([[0], [2]]), (np.full((3, 2), 0.5),))
     with pytest.raises(DataError, match="do not add up to one"):
