@@ -1,0 +1,87 @@
+"""The knobs of a simulated bandit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from avrec_lib.errors import UsageError, unknown_name
+
+Reward = Literal["click", "watch seconds"]
+MissingBy = Literal["preference", "action"]
+
+
+@dataclass(frozen=True)
+class BanditOptions:
+    """What a simulated bandit is like; scores are linear in the context and have a standard deviation of 1.
+
+    Sizes
+    - `rounds` of a log, of `actions` each; `slots` > 1: that many rounds make a slate, each slot drawn by itself.
+    - `context_dimensions` in the log, and `hidden_dimensions` that drive rewards and logging but are not in it.
+    - `rounds_per_user` on average (1 + Poisson); above 1 the log names users, whose contexts stay alike.
+
+    Rewards
+    - `reward`: clicks (0 or 1), or seconds watched (log-normal); `mean_reward` is their mean under random actions.
+    - `signal`: standard deviation of log-odds (log seconds) over contexts and actions; `user_effect`: over users.
+    - `noise`: standard deviation of log seconds around that; clicks have the noise of a coin.
+    - `drift`: standard deviation over actions of how far their log-odds (log seconds) move from first to last round.
+    - `embeddings`: rewards act through that many features of the actions, each with `codes` values; 0: each for itself.
+    - `cascade`: the share of its click probability that a slot loses once a slot above was clicked.
+
+    Policies
+    - `logging_sharpness`: inverse temperature of the softmax that decided; 0 is random, 5 almost always the same action.
+    - `logging_skill`: correlation of its scores with those of the rewards; `exploration`: share of random actions.
+    - `target_sharpness`, and `agreement`: correlation of the target's scores with those of logging, −1 the reverse; what
+      is not shared is spent on rewards. The target sees no hidden dimension.
+    - `missing`: expected probability mass of the target on actions that logging never takes in that context. Above 0
+      the target never takes the action it likes least, so that logging has one left when all else is missing.
+    - `missing_by`: missing are the actions that logging likes least ("preference", as under a top-k rule), or first of
+      all the same ones everywhere ("action", as new items).
+    - `whole_distribution`: whether the log holds the propensities of all actions or of the taken one alone.
+
+    Raises UsageError for a value out of its range.
+    """
+
+    rounds: int = 3000
+    actions: int = 10
+    slots: int = 1
+    context_dimensions: int = 5
+    hidden_dimensions: int = 0
+    rounds_per_user: float = 1.0
+    reward: Reward = "click"
+    mean_reward: float = 0.1
+    signal: float = 1.0
+    user_effect: float = 0.0
+    noise: float = 1.0
+    drift: float = 0.0
+    embeddings: int = 0
+    codes: int = 3
+    cascade: float = 0.0
+    logging_sharpness: float = 1.0
+    logging_skill: float = 0.5
+    exploration: float = 0.0
+    target_sharpness: float = 1.0
+    agreement: float = 0.5
+    missing: float = 0.0
+    missing_by: MissingBy = "preference"
+    whole_distribution: bool = True
+
+    def __post_init__(self) -> None:
+        for name, known in (("reward", get_args(Reward)), ("missing_by", get_args(MissingBy))):
+            if getattr(self, name) not in known:
+                raise unknown_name(name, getattr(self, name), known)
+        for name, least in (("slots", 1), ("rounds", self.slots), ("actions", 2), ("context_dimensions", 1),
+                            ("hidden_dimensions", 0), ("rounds_per_user", 1), ("signal", 0), ("user_effect", 0),
+                            ("noise", 0), ("drift", 0), ("embeddings", 0), ("codes", 1), ("logging_sharpness", 0),
+                            ("target_sharpness", 0)):  # fmt: skip
+            if not getattr(self, name) >= least:
+                raise UsageError("{option} of a simulated bandit must be at least {least}, but is {value}.",
+                                 option=name, least=least, value=getattr(self, name))  # fmt: skip
+        most = 1.0 if self.reward == "click" else float("inf")
+        for name, low, high in (("mean_reward", 0.0, most), ("logging_skill", -1.0, 1.0), ("exploration", 0.0, 1.0),
+                                ("agreement", -1.0, 1.0), ("missing", 0.0, 1.0), ("cascade", 0.0, 1.0)):  # fmt: skip
+            if not low <= getattr(self, name) <= high or (name == "mean_reward" and getattr(self, name) in (low, high)):
+                raise UsageError("{option} of a simulated bandit lies between {low} and {high}, but is {value}.",
+                                 option=name, low=low, high=high, value=getattr(self, name))  # fmt: skip
+        if self.cascade and self.reward != "click":
+            raise UsageError("Only clicks can stop a slate from being looked at.", hint="Set reward=click or cascade=0.")
