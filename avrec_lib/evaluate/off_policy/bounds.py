@@ -42,13 +42,14 @@ def guaranteed_value(
     if evidence.rewards.min(initial=0.0) < 0 or evidence.rewards.max(initial=0.0) > largest_reward:
         return math.nan
     each = 1 - (1 - confidence) / len(clips)
-    rounds = None if evidence.users is None else np.bincount(evidence.users)
+    users = evidence.users
+    rounds = None if users is None else np.bincount(users)
     best = 0.0
     for clip in clips:
         values, largest = np.minimum(evidence.weights, clip) * evidence.rewards, clip * largest_reward
-        if rounds is not None:
+        if users is not None and rounds is not None:
             # A user's sum of rewards over the mean number of rounds: its mean over users is the mean over rounds.
-            values = np.bincount(evidence.users, values) / rounds.mean()
+            values = np.bincount(users, values) / rounds.mean()
             largest *= float(rounds.max() / rounds.mean())
         best = max(best, empirical_bernstein(values, largest, each))
     return best

@@ -59,7 +59,7 @@ def slope(candidates: Sequence[Estimator], settings: Sequence[float], evidence: 
     """The last candidate, from little bias to much, whose value still agrees with all before it.
 
     `candidates` go from the least biased to the least variable. j is kept while for all i < j
-    |V_j − V_i| ≤ width_j·(√6 − 1) + width_i, with widths of 1.96 standard errors (by user).
+    |V_j − V_i| ≤ width_j + (√6 − 1)·width_i, with widths of 1.96 standard errors (by user).
     """
     values, widths = np.empty(len(candidates)), np.empty(len(candidates))
     for place, candidate in enumerate(candidates):
@@ -71,7 +71,7 @@ def slope(candidates: Sequence[Estimator], settings: Sequence[float], evidence: 
     chosen = 0
     for place in range(1, len(candidates)):
         apart = np.abs(values[place] - values[:place])
-        if (apart > REACH * widths[place] + widths[:place]).any():
+        if (apart > widths[place] + REACH * widths[:place]).any():
             break
         chosen = place
     path = pl.DataFrame({
