@@ -9,13 +9,13 @@ from avrec_lib.evaluate.off_policy.estimators import Evidence, Ratio
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.intervals import Totals, fewest_by_skewness, standard_error
 from avrec_lib.evaluate.off_policy.reward_models import fit_quality
-from avrec_lib.evaluate.off_policy.support import CERTAIN, SUSPICIOUS, Support
+from avrec_lib.evaluate.off_policy.support import CERTAIN, Support
 
 FEWEST_EFFECTIVE = {"red": 30, "amber": 100}
 """Users (rounds, where users are not known) that the weights leave: Cochran's 30, and where digits become worth it."""
 LARGEST_SHARE = {"red": 0.1, "amber": 0.03}
 MISSING_SHARE = {"red": 0.1, "amber": 0.0}
-SURE = 3.29  # standard errors: one healthy log in a thousand
+UNUSUAL, SURE = 1.96, 3.29  # standard errors: one healthy log in twenty, one in a thousand
 OFF_BY = 0.05  # of the mean weight: less moves no value by much
 SKEWED = 4
 """How many times too few users, by Cochran's rule, make the interval of a mean unfit to be shown."""
@@ -73,7 +73,7 @@ def missing_support(support: Support) -> Fact:
 def mean_weight(support: Support) -> Fact:
     """The mean weight against what it should be."""
     off, expected = support.mean_weight - (1 - support.known_missing), 1 - support.known_missing
-    sure, suspicious = abs(support.z) > SURE and abs(off) > OFF_BY, abs(support.z) > SUSPICIOUS + 0.315
+    sure, suspicious = abs(support.z) > SURE and abs(off) > OFF_BY, abs(support.z) > UNUSUAL
     level: Level = "red" if sure else "amber" if suspicious else "info"
     words = {"mean": f"{support.mean_weight:.3f}", "error": f"{1.96 * support.error:.3f}",
              "expected": f"{expected:.3f}"}  # fmt: skip

@@ -7,9 +7,11 @@ taken is missing from the average; wrong propensities move it either way.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from avrec_lib.evaluate.off_policy.estimators import Evidence, Ratio
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
@@ -62,6 +64,18 @@ def support_of(log: LoggedFeedback, target: TargetPolicy, evidence: Evidence) ->
         largest=float(by_user.max()) / total if total else 1.0, never_taken=never_taken,
         certain=float((log.propensities >= CERTAIN).mean()), users=totals.users,
     )  # fmt: skip
+
+
+def effective_by_clip(evidence: Evidence, clips: Sequence[float]) -> pl.DataFrame:
+    """What clipping the weights buys and costs: columns clip, effective (users, after Kish), cut (share of Σ w)."""
+    total = float(evidence.weights.sum())
+    rows = []
+    for clip in clips:
+        clipped = np.minimum(evidence.weights, clip)
+        by_user = clipped if evidence.users is None else np.bincount(evidence.users, clipped)
+        sum_of, squares = float(by_user.sum()), float(by_user @ by_user)
+        rows.append((clip, sum_of**2 / squares if squares else None, 1 - sum_of / total if total else None))
+    return pl.DataFrame(rows, {"clip": pl.Float64, "effective": pl.Float64, "cut": pl.Float64}, orient="row")
 
 
 def _errors_off(off: float, error: float) -> float:
