@@ -1,1 +1,1 @@
-"""Are the yardsticks to be trusted? Experiments that hold estimates and verdicts against worlds whose truth is known."""
+"""Are the yardsticks to be trusted? Estimates and verdicts held against worlds whose truth is known."""

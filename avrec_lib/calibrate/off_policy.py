@@ -8,7 +8,7 @@ from functools import partial
 
 import polars as pl
 
-from avrec_lib.calibrate.bandit_worlds import healthy_options
+from avrec_lib.calibrate.bandit_worlds import drawn_options
 from avrec_lib.calibrate.many import Row, over_seeds
 from avrec_lib.calibrate.shares import exact_share
 from avrec_lib.evaluate.off_policy.estimators import (
@@ -44,7 +44,7 @@ def coverage_worlds(
 ) -> pl.DataFrame:  # fmt: skip
     """One row a world and estimator: what `estimates_table` says, and the truth.
 
-    Worlds are `healthy_options` of the seeds from `seed` on, a log each, rewards cross-fitted by `model`. Columns
+    Worlds are `drawn_options` of the seeds from `seed` on, a log each, rewards cross-fitted by `model`. Columns
     world, estimator, value, low, high, standard_error, users, fewest, truth, held (the truth lies in the interval; an
     undefined interval holds nothing), effective_share (effective sample size of the weights over rounds),
     largest_weight, and the knobs of the world.
@@ -74,7 +74,7 @@ def coverage_of(table: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
 
 
 def _estimated(seed: int, model: RewardModel, resamples: int) -> list[Row]:
-    options = healthy_options(seed)
+    options = drawn_options(seed)
     known = bandit(options, seed)
     evidence = evidence_of(known.log, known.target, predicted_rewards(known.log, model, seed=seed))
     weights = evidence.weights

@@ -8,11 +8,12 @@ from functools import partial
 
 import polars as pl
 
-from avrec_lib.calibrate.bandit_worlds import healthy_options
+from avrec_lib.calibrate.bandit_worlds import Spread, drawn_options
 from avrec_lib.calibrate.many import Row, over_seeds
 from avrec_lib.calibrate.shares import exact_share
 from avrec_lib.evaluate.off_policy.assessment import assess
 from avrec_lib.evaluate.off_policy.reward_models import RewardModel, predicted_rewards
+from avrec_lib.simulate.bandit_options import BanditOptions
 from avrec_lib.simulate.bandits import bandit_world
 
 STEPS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -20,28 +21,30 @@ STEPS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 def refusals(
-    worlds: int = 500, *, steps: Sequence[float] = STEPS, seed: int = 0, model: RewardModel | None = "ridge",
-    resamples: int = 400, workers: int = 1,
+    worlds: int = 500, *, steps: Sequence[float] = STEPS, spread: Spread = "healthy", seed: int = 0,
+    model: RewardModel | None = "ridge", resamples: int = 400, workers: int = 1,
 ) -> pl.DataFrame:  # fmt: skip
     """How often a log is refused and how often an answer is right, by missing support (`refusals_of` of all worlds)."""
-    options = {"steps": steps, "seed": seed, "model": model, "resamples": resamples, "workers": workers}
-    return refusals_of(refusal_worlds(worlds, **options))
+    table = refusal_worlds(
+        worlds, steps=steps, spread=spread, seed=seed, model=model, resamples=resamples, workers=workers
+    )
+    return refusals_of(table)
 
 
 def refusal_worlds(
-    worlds: int = 500, *, steps: Sequence[float] = STEPS, seed: int = 0, model: RewardModel | None = "ridge",
-    resamples: int = 400, workers: int = 1,
+    worlds: int = 500, *, steps: Sequence[float] = STEPS, spread: Spread = "healthy", seed: int = 0,
+    model: RewardModel | None = "ridge", resamples: int = 400, workers: int = 1,
 ) -> pl.DataFrame:  # fmt: skip
     """One row a world, step, and knowledge: what `assess` says of a log, and the truth.
 
-    The same worlds (`healthy_options` of the seeds from `seed` on) at each step, half of them without what logging
-    likes least and half without the same actions everywhere; each once with the whole logging distribution in the log
-    and once with the propensities of the taken actions alone. Columns world, missing, known ("all propensities" or
-    "of the taken alone"), level, refused, truth, value, low, high, held, difference_held (the interval of the
-    difference from logging holds the true one), widened, red and amber (names of those lights), mean_weight, z,
+    The same worlds (`drawn_options` of the seeds from `seed` on, by `spread`) at each step, half of them without what
+    logging likes least and half without the same actions everywhere; each once with the whole logging distribution in
+    the log and once with the propensities of the taken actions alone. Columns world, missing, known ("all
+    propensities" or "of the taken alone"), level, refused, truth, value, low, high, held, difference_held (the interval
+    of the difference from logging holds the true one), widened, red and amber (names of those lights), mean_weight, z,
     effective_share, and the knobs.
     """
-    task = partial(_assessed, steps=tuple(steps), model=model, resamples=resamples)
+    task = partial(_assessed, steps=tuple(steps), spread=spread, model=model, resamples=resamples)
     rows = over_seeds(task, range(seed, seed + worlds), workers, "Refusals as support goes")
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(
         held=pl.col("truth").is_between("low", "high"),
@@ -78,8 +81,10 @@ def lights_of(table: pl.DataFrame) -> pl.DataFrame:
     worlds = table.group_by("known", "missing").agg(worlds=pl.len())
     parts = [places.select("known", "missing", light=level, level=pl.lit(level)).explode("light").drop_nulls()
              for level in ("red", "amber")]  # fmt: skip
-    counted = pl.concat(parts).group_by("known", "missing", "light").agg(
-        (pl.col("level") == level).sum().alias(level) for level in ("red", "amber")
+    counted = (
+        pl.concat(parts)
+        .group_by("known", "missing", "light")
+        .agg((pl.col("level") == level).sum().alias(level) for level in ("red", "amber"))
     )
     shares = [pl.col(level) / pl.col("worlds") for level in ("red", "amber")]
     return counted.join(worlds, on=["known", "missing"]).with_columns(shares).drop("worlds").sort(
@@ -87,16 +92,19 @@ def lights_of(table: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _assessed(seed: int, steps: tuple[float, ...], model: RewardModel | None, resamples: int) -> list[Row]:
-    return [
-        _row(seed, missing, whole, model, resamples) for missing in steps for whole in (True, False)
-    ]  # fmt: skip
+def _assessed(
+    seed: int, steps: tuple[float, ...], spread: Spread, model: RewardModel | None, resamples: int
+) -> list[Row]:  # fmt: skip
+    rows = []
+    for missing in steps:
+        for whole in (True, False):
+            options = drawn_options(seed, spread, missing=missing, missing_by=("preference", "action")[seed % 2],
+                                    whole_distribution=whole)  # fmt: skip
+            rows.append(_row(seed, options, model, resamples))
+    return rows
 
 
-def _row(seed: int, missing: float, whole: bool, model: RewardModel | None, resamples: int) -> Row:
-    options = healthy_options(
-        seed, missing=missing, missing_by=("preference", "action")[seed % 2], whole_distribution=whole
-    )
+def _row(seed: int, options: BanditOptions, model: RewardModel | None, resamples: int) -> Row:
     world = bandit_world(options, seed)
     known = world.draw(seed)
     predicted = None if model is None else predicted_rewards(known.log, model, seed=seed)
@@ -105,7 +113,7 @@ def _row(seed: int, missing: float, whole: bool, model: RewardModel | None, resa
     ends = ("value", "low", "high", "difference_low", "difference_high", "widened")
     return asdict(options) | {
         "world": seed,
-        "known": "all propensities" if whole else "of the taken alone",
+        "known": "all propensities" if options.whole_distribution else "of the taken alone",
         "level": said.level,
         "refused": answer is None,
         "truth": known.value,

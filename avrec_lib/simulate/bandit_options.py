@@ -29,10 +29,10 @@ class BanditOptions:
     - `cascade`: the share of its click probability that a slot loses once a slot above was clicked.
 
     Policies
-    - `logging_sharpness`: inverse temperature of the softmax that decided; 0 is random, 5 almost always the same action.
+    - `logging_sharpness`: inverse temperature of the softmax that decided; 0 is random, 5 almost no choice at all.
     - `logging_skill`: correlation of its scores with those of the rewards; `exploration`: share of random actions.
-    - `target_sharpness`, and `agreement`: correlation of the target's scores with those of logging, −1 the reverse; what
-      is not shared is spent on rewards. The target sees no hidden dimension.
+    - `target_sharpness`, and `agreement`: correlation of the target's scores with those of logging, −1 the reverse;
+      what is not shared is spent on rewards. The target sees no hidden dimension.
     - `missing`: expected probability mass of the target on actions that logging never takes in that context. Above 0
       the target never takes the action it likes least, so that logging has one left when all else is missing.
     - `missing_by`: missing are the actions that logging likes least ("preference", as under a top-k rule), or first of
@@ -84,4 +84,6 @@ class BanditOptions:
                 raise UsageError("{option} of a simulated bandit lies between {low} and {high}, but is {value}.",
                                  option=name, low=low, high=high, value=getattr(self, name))  # fmt: skip
         if self.cascade and self.reward != "click":
-            raise UsageError("Only clicks can stop a slate from being looked at.", hint="Set reward=click or cascade=0.")
+            raise UsageError(
+                "Only clicks can stop a slate from being looked at.", hint="Set reward=click or cascade=0."
+            )

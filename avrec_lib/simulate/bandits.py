@@ -1,4 +1,4 @@
-"""Logs of a bandit whose truth is known exactly: a finite population of contexts, so that a mean over it is the value."""
+"""Logs of a bandit whose truth is known: contexts are a finite population, and the value is a mean over all of it."""
 
 from __future__ import annotations
 
