@@ -9,6 +9,12 @@ from avrec_lib.errors import UsageError, unknown_name
 
 Reward = Literal["click", "watch seconds"]
 MissingBy = Literal["preference", "action"]
+LEAST = {
+    "slots": 1, "actions": 2, "context_dimensions": 1, "hidden_dimensions": 0, "rounds_per_user": 1, "signal": 0,
+    "user_effect": 0, "noise": 0, "drift": 0, "embeddings": 0, "codes": 1, "logging_sharpness": 0,
+    "target_sharpness": 0,
+}  # fmt: skip
+RANGES = {"logging_skill": (-1, 1), "agreement": (-1, 1), "exploration": (0, 1), "missing": (0, 1), "cascade": (0, 1)}
 
 
 @dataclass(frozen=True)
@@ -67,23 +73,23 @@ class BanditOptions:
     whole_distribution: bool = True
 
     def __post_init__(self) -> None:
-        for name, known in (("reward", get_args(Reward)), ("missing_by", get_args(MissingBy))):
-            if getattr(self, name) not in known:
-                raise unknown_name(name, getattr(self, name), known)
-        for name, least in (("slots", 1), ("rounds", self.slots), ("actions", 2), ("context_dimensions", 1),
-                            ("hidden_dimensions", 0), ("rounds_per_user", 1), ("signal", 0), ("user_effect", 0),
-                            ("noise", 0), ("drift", 0), ("embeddings", 0), ("codes", 1), ("logging_sharpness", 0),
-                            ("target_sharpness", 0)):  # fmt: skip
-            if not getattr(self, name) >= least:
+        if self.reward not in get_args(Reward):
+            raise unknown_name("kind of reward", self.reward, get_args(Reward))
+        if self.missing_by not in get_args(MissingBy):
+            raise unknown_name("way to miss support", self.missing_by, get_args(MissingBy))
+        for option, least in (LEAST | {"rounds": self.slots}).items():
+            value = getattr(self, option)
+            if not value >= least:
                 raise UsageError("{option} of a simulated bandit must be at least {least}, but is {value}.",
-                                 option=name, least=least, value=getattr(self, name))  # fmt: skip
-        most = 1.0 if self.reward == "click" else float("inf")
-        for name, low, high in (("mean_reward", 0.0, most), ("logging_skill", -1.0, 1.0), ("exploration", 0.0, 1.0),
-                                ("agreement", -1.0, 1.0), ("missing", 0.0, 1.0), ("cascade", 0.0, 1.0)):  # fmt: skip
-            if not low <= getattr(self, name) <= high or (name == "mean_reward" and getattr(self, name) in (low, high)):
+                                 option=option, least=least, value=value)  # fmt: skip
+        for option, (low, high) in RANGES.items():
+            value = getattr(self, option)
+            if not low <= value <= high:
                 raise UsageError("{option} of a simulated bandit lies between {low} and {high}, but is {value}.",
-                                 option=name, low=low, high=high, value=getattr(self, name))  # fmt: skip
+                                 option=option, low=low, high=high, value=value)  # fmt: skip
+        if not 0 < self.mean_reward < (1 if self.reward == "click" else float("inf")):
+            raise UsageError("mean_reward is {value}, but seconds are above 0, and a share of clicks is also below 1.",
+                             value=self.mean_reward)  # fmt: skip
         if self.cascade and self.reward != "click":
-            raise UsageError(
-                "Only clicks can stop a slate from being looked at.", hint="Set reward=click or cascade=0."
-            )
+            raise UsageError("Only clicks can stop a slate from being looked at.",
+                             hint="Set reward=click or cascade=0.")  # fmt: skip
