@@ -13,12 +13,14 @@ from avrec_lib.evaluate.off_policy.support import CERTAIN, Support
 
 FEWEST_EFFECTIVE = {"red": 30, "amber": 100}
 """Users (rounds, where users are not known) that the weights leave: Cochran's 30, and where digits become worth it."""
+FEWEST_EFFECTIVE_OF_UNEVEN = {"red": 200, "amber": 400}
+"""The same where the weights take more than half of the users away (`calibrate.refusals`): below 200 the rounds that
+would have carried the value were often not drawn, and intervals hold 60 to 90 truths of 100 instead of 95.
+"""
 LARGEST_SHARE = {"red": 0.1, "amber": 0.03}
 MISSING_SHARE = {"red": 0.1, "amber": 0.0}
 UNUSUAL, SURE = 1.96, 3.29  # standard errors: one healthy log in twenty, one in a thousand
 OFF_BY = 0.05  # of the mean weight: less moves no value by much
-SKEWED = 4
-"""How many times too few users, by Cochran's rule, make the interval of a mean unfit to be shown."""
 
 
 def lights(
@@ -89,13 +91,15 @@ def mean_weight(support: Support) -> Fact:
 def effective_users(log: LoggedFeedback, support: Support) -> Fact:
     """How many users the weights leave."""
     effective = int(support.effective)
+    uneven = 2 * support.effective < support.users
+    bounds = FEWEST_EFFECTIVE_OF_UNEVEN if uneven else FEWEST_EFFECTIVE
     template = (
         "As far as this policy goes the log is worth {value} of {users} users (effective sample size, {share})."
         if log.users is not None else
         "As far as this policy goes the log is worth {value} of {users} rounds (effective sample size, {share})."
     )  # fmt: skip
     return Fact("effective_size", effective, support.effective / support.users,
-                below(support.effective, FEWEST_EFFECTIVE), template, {"users": f"{support.users:,}"})  # fmt: skip
+                below(support.effective, bounds), template, {"users": f"{support.users:,}"})  # fmt: skip
 
 
 def largest_weight(log: LoggedFeedback, support: Support) -> Fact:
@@ -126,10 +130,14 @@ def rewarded(evidence: Evidence) -> Fact:
 
 
 def skewness(evidence: Evidence, ratios: tuple[Ratio, ...]) -> Fact:
-    """Whether the interval can be trusted with so skewed contributions (Cochran's rule)."""
+    """Whether the interval can be trusted with so skewed contributions (Cochran's rule).
+
+    Never red: where the sample is skewed the rare large contribution is in it and the interval is wide. It is where
+    the sample looks tame because none was drawn that intervals miss, and refusing the others would leave those.
+    """
     totals = Totals.of([ratios], evidence.users)
     fewest = fewest_by_skewness(totals.influence(0))
-    level: Level = "red" if totals.users * SKEWED < fewest else "amber" if totals.users < fewest else "info"
+    level: Level = "amber" if totals.users < fewest else "info"
     template = (
         "Few rounds with large weights carry the value: an interval to trust would take about {value} users (rounds "
         "where users are not known), and there are {users}." if level != "info" else
