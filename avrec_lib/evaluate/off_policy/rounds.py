@@ -69,7 +69,9 @@ def assemble(
     DataError for propensities that are missing in a way that `missing` does not allow, rewards that are all 0, a log
     without chance, and what `LoggedFeedback` refuses.
     """
-    for kind, value, known in (("clusters", clusters, get_args(Clusters)), ("missing", missing, get_args(Missing))):
+    for kind, value, known in (
+        ("cluster", clusters, get_args(Clusters)), ("way with missing propensities", missing, get_args(Missing)),
+    ):  # fmt: skip
         if value not in known:
             raise unknown_name(kind, value, known)
     facts: list[Fact] = []

@@ -228,8 +228,8 @@ def test_a_log_that_cannot_answer_says_why(what):
     ("options", "message"),
     [
         ({"reward": "clicks"}, "no reward named 'clicks'. Did you mean click"),
-        ({"clusters": "person"}, "no clusters named 'person'"),
-        ({"missing": "ignore"}, "no missing named 'ignore'"),
+        ({"clusters": "person"}, "no cluster named 'person'"),
+        ({"missing": "ignore"}, "no way with missing propensities named 'ignore'"),
         ({"platform": "tv"}, "no platform named 'tv'"),
         ({"candidates": ["a", "b", "c", "a"]}, "candidates name an item twice: 'a'"),
     ],
