@@ -53,8 +53,6 @@ def bootstrap_intervals(
     at Φ(±√(n/(n−1))·t) with t the 97.5 % point of Student's t on n − 1 degrees of freedom and n the users with a
     value. A plain percentile interval is too narrow by both factors.
     """
-    from scipy.special import ndtr, stdtrit
-
     low, high = (np.full(sums.shape[1], np.nan) for _ in range(2))
     users = (counts > 0).sum(axis=0)
     error = standard_errors(sums, counts)
@@ -63,10 +61,21 @@ def bootstrap_intervals(
     spread = np.flatnonzero(np.nan_to_num(error) > 1e-12 * scale)
     if spread.size:
         means = bootstrap_means(sums[:, spread], counts[:, spread], resamples=resamples, seed=seed)
-        n = users[spread]
-        reach = np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + CONFIDENCE) / 2)
-        low[spread], high[spread] = _quantiles(means, ndtr(-reach)), _quantiles(means, ndtr(reach))
+        low[spread], high[spread] = expanded_ends(means, users[spread])
     return low, high
+
+
+def expanded_ends(
+    means: np.ndarray, users: np.ndarray, confidence: float | np.ndarray = CONFIDENCE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high ends of each column of resampled `means` (resamples, columns), by expanded percentiles.
+
+    `users` (columns,) is n of `bootstrap_intervals`, more than 1; `confidence` may differ by column.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    reach = np.sqrt(users / (users - 1)) * stdtrit(users - 1, (1 + confidence) / 2)
+    return _quantiles(means, ndtr(-reach)), _quantiles(means, ndtr(reach))
 
 
 def standard_errors(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:

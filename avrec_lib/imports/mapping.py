@@ -15,7 +15,7 @@ from avrec_lib.errors import DataError, UsageError, nearest
 from avrec_lib.imports.column_names import AROUND_IDS, NAMES, NUMERIC, Table, forms_of, words_of
 from avrec_lib.imports.event_words import event_column, event_doubts
 from avrec_lib.imports.times import detect_times, looks_like_times
-from avrec_lib.imports.values import numbers
+from avrec_lib.imports.values import ids, numbers
 from avrec_lib.schema import TIME
 
 How = Literal["given", "name", "content", "place"]
@@ -109,11 +109,12 @@ def _with_unit(theirs: str, columns: Sequence[str]) -> tuple[str, str]:
 
 def guess_mapping(
     sample: pl.DataFrame, table: Table, given: Mapping[str, Match], *, header: bool = True, same_id: str = "",
-    events: Mapping[str, str] | None = None,
+    same_ids: pl.Series | None = None, events: Mapping[str, str] | None = None,
 ) -> dict[str, Match]:  # fmt: skip
     """Matches for `table` from the names and the sampled values; `given` ones stay.
 
-    `same_id` is how the events name the id that this table is about, `events` what their words for events mean.
+    `same_id` is how the events name the id that this table is about, and `same_ids` some of these ids; `events` is what
+    their words for events mean.
     Without a `header` the first two columns that may be ids are the user and the item, as in nearly every such file.
     """
     found = dict(given)
@@ -122,6 +123,12 @@ def guess_mapping(
     if key and key not in found and same_id in sample.columns:
         found[key] = Match(key, same_id, "name")
         taken.add(same_id)
+    if key and key not in found and same_ids is not None:
+        by_name = _by_name(key, NAMES[table][key].split(), sample.columns, sample)
+        theirs = _by_overlap(by_name, sample, same_ids)
+        if theirs != by_name:
+            found[key] = Match(key, theirs, "content")
+            taken.add(theirs)
     for ours, names in NAMES[table].items():
         if ours in found:
             continue
@@ -146,6 +153,19 @@ def _by_name(ours: str, names: Sequence[str], columns: Sequence[str], sample: pl
         if order is not None:
             ranked.append((order, column))
     return next((column for _, column in sorted(ranked) if _is_fit(ours, column, sample[column])), "")
+
+
+def _by_overlap(by_name: str, sample: pl.DataFrame, known: pl.Series) -> str:
+    """The column with most of the `known` ids, where the one that the name suggests (or none) has not a single one."""
+
+    def overlap(column: str) -> int:
+        return int(ids(sample[column]).is_in(known.implode()).sum())
+
+    if by_name and overlap(by_name):
+        return by_name
+    shares = {column: overlap(column) for column in sample.columns if _may_be_ids(sample[column].drop_nulls())}
+    best = max(shares, key=shares.__getitem__, default="")
+    return best if best and shares[best] else by_name
 
 
 def doubts(
@@ -200,25 +220,25 @@ def _share_of_numbers(values: pl.Series) -> float:
 def _by_content(found: dict[str, Match], sample: pl.DataFrame, header: bool) -> None:
     """Fill in the ids, and without a header also time and value, by what the columns hold."""
 
-    def left(fit: Callable[[pl.Series], bool]) -> list[str]:
+    def left(suits: Callable[[pl.Series], bool]) -> list[str]:
         taken = {match.theirs for match in found.values()}
-        return [name for name in sample.columns if name not in taken and fit(sample[name].drop_nulls())]
+        return [name for name in sample.columns if name not in taken and suits(sample[name].drop_nulls())]
 
     if "timestamp" not in found and (times := left(looks_like_times)) and (not header or len(times) == 1):
         found["timestamp"] = Match("timestamp", times[0], "content")
-    ids = left(_may_be_ids)
+    fit = left(_may_be_ids)
     missing = [ours for ours in ("user_id", "item_id") if ours not in found]
     for ours in missing:
-        about = [name for name in ids if _speaks_of(name, ours)]
+        about = [name for name in fit if _speaks_of(name, ours)]
         if len(about) == 1:
             found[ours] = Match(ours, about[0], "name")
-    ids = left(_may_be_ids)
+    fit = left(_may_be_ids)
     missing = [ours for ours in missing if ours not in found]
     # One id known and one column left that can be the other; or no names at all: the place decides.
-    if len(missing) == 1 and len(ids) == 1:
-        found[missing[0]] = Match(missing[0], ids[0], "content")
-    elif not header and len(ids) >= len(missing):
-        found.update({ours: Match(ours, theirs, "place") for ours, theirs in zip(missing, ids, strict=False)})
+    if len(missing) == 1 and len(fit) == 1:
+        found[missing[0]] = Match(missing[0], fit[0], "content")
+    elif not header and len(fit) >= len(missing):
+        found.update({ours: Match(ours, theirs, "place") for ours, theirs in zip(missing, fit, strict=False)})
     counts = left(lambda values: len(values) > 0 and _share_of_numbers(values) == 1.0)
     if not header and "value" not in found and len(counts) == 1:
         found["value"] = Match("value", counts[0], "content")

@@ -85,7 +85,7 @@ def plan_import(request: Request) -> ImportPlan:
         if "=" in path.name and not path.expanduser().exists():
             raise between_pairs(str(path))
     name, folder = _free_name(request)
-    events = _plan_table("events", request.events, request.maps, request, "")
+    events = _plan_table("events", request.events, request.maps, request)
     plan = plan_events(events.matches, events.sample, request.event, _event_words(request))
     tables: dict[Table, TablePlan] = {"events": replace(events, matches=plan.matches)}
     for table, paths, maps, option in (
@@ -93,7 +93,9 @@ def plan_import(request: Request) -> ImportPlan:
         ("users", request.users, request.map_users, "user_id"),
     ):
         if paths:
-            tables[table] = _plan_table(table, paths, maps, request, plan.matches[option].theirs)  # type: ignore[index,arg-type]
+            theirs = plan.matches[option].theirs
+            same_ids = ids(events.sample[theirs]).drop_nulls().unique() if theirs in events.sample.columns else None
+            tables[table] = _plan_table(table, paths, maps, request, theirs, same_ids)  # type: ignore[index,arg-type]
             if not request.force:
                 _refuse_the_log(table, option, tables)  # type: ignore[arg-type]
     return ImportPlan(request, name, folder, tables, plan)
@@ -146,7 +148,10 @@ def name_is_taken(name: str, option: str = "--name") -> UsageError:
                       name=repr(name), option=option)  # fmt: skip
 
 
-def _plan_table(table: Table, paths: Sequence[Path], maps: Sequence[str], request: Request, same_id: str) -> TablePlan:
+def _plan_table(
+    table: Table, paths: Sequence[Path], maps: Sequence[str], request: Request, same_id: str = "",
+    same_ids: pl.Series | None = None,
+) -> TablePlan:  # fmt: skip
     files = _formats(find_files([path.expanduser() for path in paths]), request)
     sample = pl.concat([sample_rows(file) for file in {files[0].path: files[0], files[-1].path: files[-1]}.values()])
     if sample.is_empty():
@@ -154,7 +159,8 @@ def _plan_table(table: Table, paths: Sequence[Path], maps: Sequence[str], reques
     option = "--map" if table == "events" else f"--map-{table}"
     given = parse_map(maps, table, sample.columns, files[0].path.name)
     words = _event_words(request)
-    matches = guess_mapping(sample, table, given, header=files[0].header, same_id=same_id, events=words)
+    matches = guess_mapping(sample, table, given, header=files[0].header, same_id=same_id, same_ids=same_ids,
+                            events=words)  # fmt: skip
     require_ids(matches, sample, table, option)
     # Who said what every row is needs no column that says it.
     found = {**matches, "event": Match("event", "", "given")} if request.event else matches

@@ -196,3 +196,16 @@ def test_a_genre_that_is_also_an_event_is_no_reason_to_speak():
     genres = ["drama", "comedy", "news", "crime", "review", "war", "horror", "western"]
     frame = pl.DataFrame({"uid": ["1"] * 8, "vid": ["2"] * 8, "mood": genres})
     assert doubts(guess_mapping(frame, "events", {}), frame, "events") == []
+
+
+def test_the_id_of_an_item_table_is_the_column_that_the_log_names():
+    songs = sample("track_ref artist title", track_ref=["s1", "s2"], artist=["Air", "Björk"])
+    log_ids = pl.Series(["s1", "s7"])
+    assert guess(songs, "items")["item_id"] == "artist", "all that names can tell"
+    assert guess(songs, "items", same_ids=log_ids)["item_id"] == "track_ref"
+    assert guess(songs, "items", same_ids=pl.Series(["x"]))["item_id"] == "artist", "no column has an id of the log"
+
+
+def test_a_column_of_years_is_not_taken_for_ids_that_have_the_same_numbers():
+    films = sample("movieId year", movieId=["1", "2"], year=["1995", "1996"])
+    assert guess(films, "items", same_ids=pl.Series(["2", "1995", "1996"]))["item_id"] == "movieId"

@@ -154,15 +154,16 @@ def _check_actions(log: LoggedFeedback) -> None:
 
 
 def _check_propensities(log: LoggedFeedback) -> None:
-    counts = {
-        "missing": np.isnan(log.propensities), "0 or below": log.propensities <= 0,
-        "above 1": log.propensities > 1 + SUM_TOLERANCE,
-    }  # fmt: skip
-    for what, wrong in counts.items():
-        if wrong.any():
+    wrong = {
+        "{count} of {rounds} propensities are missing.": np.isnan(log.propensities),
+        "{count} of {rounds} propensities are 0 or below.": log.propensities <= 0,
+        "{count} of {rounds} propensities are above 1.": log.propensities > 1 + SUM_TOLERANCE,
+    }
+    for template, rows in wrong.items():
+        if rows.any():
             raise DataError(
-                "{count} of {rounds} propensities are {what}.",
+                template,
                 hint="A propensity is the probability with which the logging policy took the action it took: what was "
                 "taken cannot have had none. Log it, or let it be estimated.",
-                count=int(wrong.sum()), rounds=len(log), what=what,
+                count=int(rows.sum()), rounds=len(log),
             )  # fmt: skip

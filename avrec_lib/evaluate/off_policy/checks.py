@@ -1,0 +1,189 @@
+"""The lights in front of a value: can this log carry it? Red refuses, amber goes with the number, and each says why."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from avrec_lib.data.facts import Fact, Level, in_percent
+from avrec_lib.evaluate.off_policy.estimators import Evidence, Ratio
+from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
+from avrec_lib.evaluate.off_policy.intervals import Totals, fewest_by_skewness, standard_error
+from avrec_lib.evaluate.off_policy.reward_models import fit_quality
+from avrec_lib.evaluate.off_policy.support import CERTAIN, Support
+
+FEWEST_EFFECTIVE = {"red": 30, "amber": 100}
+"""Users (rounds, where users are not known) that the weights leave: Cochran's 30, and where digits become worth it."""
+LARGEST_SHARE = {"red": 0.1, "amber": 0.03}
+MISSING_SHARE = {"red": 0.1, "amber": 0.0}
+UNUSUAL, SURE = 1.96, 3.29  # standard errors: one healthy log in twenty, one in a thousand
+OFF_BY = 0.05  # of the mean weight: less moves no value by much
+SKEWED = 4
+"""How many times too few users, by Cochran's rule, make the interval of a mean unfit to be shown."""
+
+
+def lights(
+    log: LoggedFeedback, target: TargetPolicy, evidence: Evidence, support: Support, ratios: tuple[Ratio, ...],
+    predicted: np.ndarray | None,
+) -> tuple[Fact, ...]:  # fmt: skip
+    """All checks of one policy on one log; `ratios` are those of the estimator whose value would be shown."""
+    return (
+        exploration(log, target, support),
+        missing_support(support),
+        mean_weight(support),
+        effective_users(log, support),
+        largest_weight(log, support),
+        rewarded(evidence),
+        skewness(evidence, ratios),
+        *reward_model(log, predicted),
+        *drift(log, evidence),
+        *source_of_propensities(log),
+    )
+
+
+def exploration(log: LoggedFeedback, target: TargetPolicy, support: Support) -> Fact:
+    """Whether anything but the logged action could have happened."""
+    same = bool((target.of_logged >= CERTAIN).all())
+    count = round(support.certain * len(log))
+    level: Level = "red" if support.certain == 1 and not same else "info"
+    template = (
+        "Every action was taken with probability 1: of what else could have been done this log knows nothing. Let a "
+        "share of the rounds choose at random, and log with which probability."
+        if level == "red" else
+        "{value} of {rounds} rounds ({share}) took their action with probability 1."
+    )  # fmt: skip
+    return Fact("exploration", count, support.certain, level, template, {"rounds": f"{len(log):,}"})
+
+
+def missing_support(support: Support) -> Fact:
+    """Target mass on what the logging policy never does: known, or missing from the mean weight."""
+    missing = support.missing
+    level: Level = "red" if missing >= MISSING_SHARE["red"] else "amber" if missing > MISSING_SHARE["amber"] else "info"
+    never = f"{support.never_taken:,}" if support.never_taken is not None else "–"
+    words = {"missing": in_percent(missing), "never": never, "limit": in_percent(MISSING_SHARE["red"])}
+    template = {
+        "red": "{missing} of what the policy would do was never tried by the logging policy (actions never taken: "
+        "{never}). What it earns there nobody knows; up to {limit} could be bracketed by the worst and the best.",
+        "amber": "{missing} of what the policy would do was never tried by the logging policy (actions never taken: "
+        "{never}). The interval is widened by the worst and the best that it could earn there.",
+        "info": "Nothing says that the policy would do what was never tried.",
+    }[level]
+    return Fact("support", support.never_taken or 0, missing, level, template, words)
+
+
+def mean_weight(support: Support) -> Fact:
+    """The mean weight against what it should be."""
+    off, expected = support.mean_weight - (1 - support.known_missing), 1 - support.known_missing
+    sure, suspicious = abs(support.z) > SURE and abs(off) > OFF_BY, abs(support.z) > UNUSUAL
+    level: Level = "red" if sure else "amber" if suspicious else "info"
+    words = {"mean": f"{support.mean_weight:.3f}", "error": f"{1.96 * support.error:.3f}",
+             "expected": f"{expected:.3f}"}  # fmt: skip
+    template = (
+        "Weights average {mean} ± {error}, as they should ({expected})."
+        if level == "info" else
+        "Weights average {mean} ± {error}, but should average {expected}: the propensities are not those of the policy "
+        "that logged, or it never tried what the new one would do."
+    )  # fmt: skip
+    return Fact("mean_weight", support.users, None, level, template, words)
+
+
+def effective_users(log: LoggedFeedback, support: Support) -> Fact:
+    """How many users the weights leave."""
+    effective = int(support.effective)
+    template = (
+        "As far as this policy goes the log is worth {value} of {users} users (effective sample size, {share})."
+        if log.users is not None else
+        "As far as this policy goes the log is worth {value} of {users} rounds (effective sample size, {share})."
+    )  # fmt: skip
+    return Fact("effective_size", effective, support.effective / support.users,
+                below(support.effective, FEWEST_EFFECTIVE), template, {"users": f"{support.users:,}"})  # fmt: skip
+
+
+def largest_weight(log: LoggedFeedback, support: Support) -> Fact:
+    """Whether one user (or round) carries the answer."""
+    level: Level = "red" if support.largest >= LARGEST_SHARE["red"] else (
+        "amber" if support.largest >= LARGEST_SHARE["amber"] else "info")  # fmt: skip
+    template = (
+        "One user of {users} has {share} of all weight." if log.users is not None
+        else "One round of {users} has {share} of all weight."
+    )  # fmt: skip
+    return Fact("largest_weight", 1, support.largest, level, template, {"users": f"{support.users:,}"})
+
+
+def rewarded(evidence: Evidence) -> Fact:
+    """How many rewards the value rests on, after weighting."""
+    weighted = evidence.weights * np.abs(evidence.rewards)
+    by_user = weighted if evidence.users is None else np.bincount(evidence.users, weighted)
+    total = float(by_user.sum())
+    effective = total**2 / float(by_user @ by_user) if total else 0.0
+    count = int((evidence.rewards != 0).sum())
+    template = (
+        "{count} of {rounds} rounds were rewarded, and for this policy they are worth {value}: so few decide by who "
+        "happened to be among them." if effective < FEWEST_EFFECTIVE["red"] else
+        "{count} of {rounds} rounds were rewarded; for this policy they are worth {value}."
+    )  # fmt: skip
+    return Fact("rewarded_rounds", int(effective), None, below(effective, FEWEST_EFFECTIVE), template,
+                {"count": f"{count:,}", "rounds": f"{len(evidence):,}"})  # fmt: skip
+
+
+def skewness(evidence: Evidence, ratios: tuple[Ratio, ...]) -> Fact:
+    """Whether the interval can be trusted with so skewed contributions (Cochran's rule)."""
+    totals = Totals.of([ratios], evidence.users)
+    fewest = fewest_by_skewness(totals.influence(0))
+    level: Level = "red" if totals.users * SKEWED < fewest else "amber" if totals.users < fewest else "info"
+    template = (
+        "Few rounds with large weights carry the value: an interval to trust would take about {value} users (rounds "
+        "where users are not known), and there are {users}." if level != "info" else
+        "An interval to trust takes {value} users (rounds where users are not known), and there are {users}."
+    )  # fmt: skip
+    return Fact("skewness", fewest, None, level, template, {"users": f"{totals.users:,}"})
+
+
+def reward_model(log: LoggedFeedback, predicted: np.ndarray | None) -> tuple[Fact, ...]:
+    """How much of the rewards the held-out predictions explain; nothing without a model."""
+    if predicted is None:
+        return ()
+    quality = fit_quality(log, predicted)
+    good = quality > 0
+    template = (
+        "On users that it had not seen the reward model explains {quality} of the variance of rewards." if good else
+        "On users that it had not seen the reward model explains nothing of the rewards: estimates by model alone (DM) "
+        "say little, and doubly robust ones gain nothing by it."
+    )  # fmt: skip
+    return (Fact("reward_model", len(log), None, "info" if good else "amber", template,
+                 {"quality": in_percent(max(quality, 0.0)) if quality == quality else "–"}),)  # fmt: skip
+
+
+def drift(log: LoggedFeedback, evidence: Evidence) -> tuple[Fact, ...]:
+    """Whether rewards were the same in the first and the second half of the time; nothing without times."""
+    if log.times is None or log.times.min() == log.times.max():
+        return ()
+    late = log.times > np.median(log.times)
+    if not late.any() or late.all():
+        return ()
+    halves = [(Ratio(side * log.rewards, side.astype(float)),) for side in (~late, late)]
+    totals = Totals.of(halves, evidence.users)
+    first, second = totals.estimates()
+    error = standard_error(totals.influence(1) - totals.influence(0))
+    moved = bool(error > 0 and abs(second - first) > SURE * error)
+    template = (
+        "The mean reward went from {first} to {second} within the log: the value is one of that time, and may be "
+        "another today." if moved else
+        "The mean reward of the first half of the time, {first}, and of the second, {second}, differ by no more than "
+        "chance."
+    )  # fmt: skip
+    words = {"first": f"{first:.4g}", "second": f"{second:.4g}"}
+    return (Fact("drift", int(late.sum()), None, "amber" if moved else "info", template, words),)
+
+
+def source_of_propensities(log: LoggedFeedback) -> tuple[Fact, ...]:
+    """Nothing for logged propensities; for estimated ones, what they cannot know."""
+    if not log.propensities_estimated:
+        return ()
+    template = ("The propensities are estimated from the log, on other users than they weight: what moved the logging "
+                "policy and is not in the log biases every estimate, and no check can see it.")  # fmt: skip
+    return (Fact("estimated_propensities", len(log), None, "amber", template),)
+
+
+def below(number: float, bounds: dict[str, int]) -> Level:
+    """red or amber below that bound, else info."""
+    return "red" if number < bounds["red"] else "amber" if number < bounds["amber"] else "info"

@@ -1,0 +1,102 @@
+"""Did the logging policy do what the target policy would do? What the weights themselves say, before any reward.
+
+With right propensities and full support the weights average 1 in expectation. Target mass on actions that were never
+taken is missing from the average; wrong propensities move it either way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from avrec_lib.evaluate.off_policy.estimators import Evidence, Ratio
+from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
+from avrec_lib.evaluate.off_policy.intervals import Totals, standard_error
+
+CERTAIN = 1 - 1e-9
+SUSPICIOUS = 1.645
+"""Standard errors below its expectation from which a mean weight counts as missing mass (5 %, one-sided)."""
+
+
+@dataclass(frozen=True)
+class Support:
+    """What weights tell of n rounds, by user.
+
+    - `known_missing`: share of the target's mass that certainly has no support.
+    - `mean_weight` ± `error`, which should be 1 − `known_missing`; `z` is how many errors it is off.
+    - `effective`: (Σ w)² / Σ w² over users (Kish 1965), and `largest` the largest share of Σ w that one user has.
+    - `never_taken`: how many actions the target takes and the log never took (None where it cannot be known).
+    - `certain`: share of rounds whose action had probability 1.
+    """
+
+    known_missing: float
+    mean_weight: float
+    error: float
+    z: float
+    effective: float
+    largest: float
+    never_taken: int | None
+    certain: float
+    users: int
+
+    @property
+    def missing(self) -> float:
+        """Share of the target's mass taken to be without support: known, or what the mean weight lacks beyond 5 %."""
+        lacking = 1 - self.mean_weight if self.z < -SUSPICIOUS else 0.0
+        return min(max(self.known_missing, lacking), 1.0)
+
+
+def support_of(log: LoggedFeedback, target: TargetPolicy, evidence: Evidence) -> Support:
+    """What the weights of `evidence` say of the support that `log` gives to `target`."""
+    totals = Totals.of([(Ratio(evidence.weights),)], evidence.users)
+    mean, error = float(totals.estimates()[0]), standard_error(totals.influence(0))
+    by_user = totals.tops[0]
+    total = float(by_user.sum())
+    known, never_taken = _known_missing(log, target)
+    off = mean - (1 - known)
+    return Support(
+        known_missing=known, mean_weight=mean, error=error, z=_errors_off(off, error),
+        effective=total**2 / float(by_user @ by_user) if total else 0.0,
+        largest=float(by_user.max()) / total if total else 1.0, never_taken=never_taken,
+        certain=float((log.propensities >= CERTAIN).mean()), users=totals.users,
+    )  # fmt: skip
+
+
+def effective_by_clip(evidence: Evidence, clips: Sequence[float]) -> pl.DataFrame:
+    """What clipping the weights buys and costs: columns clip, effective (users, after Kish), cut (share of Σ w)."""
+    total = float(evidence.weights.sum())
+    rows = []
+    for clip in clips:
+        clipped = np.minimum(evidence.weights, clip)
+        by_user = clipped if evidence.users is None else np.bincount(evidence.users, clipped)
+        sum_of, squares = float(by_user.sum()), float(by_user @ by_user)
+        rows.append((clip, sum_of**2 / squares if squares else None, 1 - sum_of / total if total else None))
+    return pl.DataFrame(rows, {"clip": pl.Float64, "effective": pl.Float64, "cut": pl.Float64}, orient="row")
+
+
+def _errors_off(off: float, error: float) -> float:
+    if math.isnan(error) or error <= 1e-12:
+        # Weights without any spread: they are as they should be, or not at all.
+        return 0.0 if abs(off) < 1e-6 else math.copysign(math.inf, off)
+    return off / error
+
+
+def _known_missing(log: LoggedFeedback, target: TargetPolicy) -> tuple[float, int | None]:
+    """Mass that certainly has no support, and the actions of the target that were never taken."""
+    never_taken = None
+    outside = np.zeros(len(log))
+    if target.probabilities is not None:
+        taken = np.bincount(log.actions, minlength=log.action_count) > 0
+        wanted = target.probabilities.max(axis=0) > 0
+        never_taken = int((wanted & ~taken).sum())
+        if log.logging is not None:
+            impossible = log.logging <= 0
+            return float((target.probabilities * impossible).sum(axis=1).mean()), never_taken
+        # Too rare to have been drawn once, or never drawn at all: the log cannot tell one from the other.
+        outside = target.probabilities[:, ~taken].sum(axis=1)
+    alone = log.propensities >= CERTAIN
+    return float(np.where(alone, np.maximum(1 - target.of_logged, 0), outside).mean()), never_taken
