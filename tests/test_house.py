@@ -46,8 +46,9 @@ def test_the_library_never_imports_a_notebook():
     assert offenders(".", ("notebooks", "tests")) == []
 
 
-def test_evaluation_knows_no_model_no_simulator_and_no_report():
-    assert offenders("evaluate", ("avrec_lib.models", "avrec_lib.simulate", "avrec_lib.report")) == []
+def test_evaluation_knows_no_model_no_simulator_no_policy_and_no_report():
+    others = ("avrec_lib.models", "avrec_lib.simulate", "avrec_lib.report", "avrec_lib.policies")
+    assert offenders("evaluate", others) == []
 
 
 def test_data_knows_no_model_and_no_evaluation():
@@ -61,6 +62,11 @@ def test_reports_know_no_model_and_not_what_runs_notebooks():
 @pytest.mark.parametrize("room", ["content", "features", "rerank"])
 def test_what_describes_users_and_items_or_reorders_lists_knows_no_model_and_no_report(room: str):
     assert offenders(room, ("avrec_lib.models", "avrec_lib.training", "avrec_lib.widgets", "avrec_lib.report")) == []
+
+
+def test_policies_know_recommenders_by_protocol_and_not_who_judges_them():
+    others = ("models", "training", "evaluate", "simulate", "report", "widgets", "runs")
+    assert offenders("policies", tuple(f"avrec_lib.{room}" for room in others)) == []
 
 
 def test_training_knows_no_report_and_models_know_no_training():

@@ -9,10 +9,11 @@ from pathlib import Path
 import polars as pl
 
 from avrec_lib.errors import DataError
+from avrec_lib.evaluate.brought_file import formats_of, unreadable
 from avrec_lib.imports.blocks import read_batches
 from avrec_lib.imports.column_names import NAMES, forms_of
 from avrec_lib.imports.dialect import FileFormat
-from avrec_lib.imports.files import SUFFIXES, find_files, sniff
+from avrec_lib.imports.files import SUFFIXES
 from avrec_lib.imports.values import ids, numbers
 
 ROW = "row"
@@ -51,7 +52,7 @@ def read_ranked_file(path: Path) -> RankedFile:
     no table, lacks a column (with the one that is probably meant), or holds lists instead of rows.
     """
     parts, unreadable = [], 0
-    for file in _formats(path):
+    for file in formats_of(path, _expected()):
         columns = _columns(file)
         rows, broken = _read(file, columns)
         parts.append(rows)
@@ -63,25 +64,6 @@ def read_ranked_file(path: Path) -> RankedFile:
     named = pl.col("item_id").is_not_null() & pl.any_horizontal(pl.col(name).is_not_null() for name in asks)
     whole = rows.with_row_index(ROW).filter(named)
     return RankedFile(path, _stem(path), whole, unreadable, rows.height - whole.height)
-
-
-def _formats(path: Path) -> list[FileFormat]:
-    found = []
-    for file in find_files([path]):
-        try:
-            form = sniff(file)
-        except DataError as error:
-            raise DataError(
-                error.message, hint="Expected Parquet, CSV, TSV or JSON lines with the columns {expected}.",
-                **error.values, expected=_expected(),
-            ) from error  # fmt: skip
-        except pl.exceptions.PolarsError as error:
-            raise _unreadable(file, error) from error
-        if form is not None:
-            found.append(form)
-    if not found:
-        raise DataError("{file} is empty.", file=path)
-    return found
 
 
 def _columns(file: FileFormat) -> list[str]:
@@ -124,15 +106,10 @@ def _read(file: FileFormat, columns: Sequence[str]) -> tuple[pl.DataFrame, int]:
         try:
             return _typed(pl.read_parquet(file.path, columns=list(columns)), file), 0
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise _unreadable(file.path, error) from error
+            raise unreadable(file.path, error) from error
     batches = list(read_batches(file, lambda batch: (_typed(batch.rows.select(columns), file), batch.broken.height)))
     nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
     return pl.concat([rows for rows, _ in batches] or [nothing]), sum(broken for _, broken in batches)
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    reason = str(error).splitlines()[0].rstrip(".")
-    return DataError("{file} cannot be read: {error}.", file=path, error=reason)
 
 
 def _typed(rows: pl.DataFrame, file: FileFormat) -> pl.DataFrame:

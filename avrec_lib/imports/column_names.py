@@ -44,8 +44,11 @@ NAMES: dict[Table, dict[str, str]] = {
         "position": "position pos rank slot itemposition displayposition",
         "platform": "platform devicetype device os client surface 平台",
         "variant": "variant experimentarm arm abgroup testgroup experimentgroup treatment",
-        "policy": "policy loggingpolicy",
-        "propensity": "propensity propensityscore pscore probability",
+        "policy": "policy policyname policyid loggingpolicy behaviorpolicy behaviourpolicy",
+        "propensity": (
+            "propensity propensityscore pscore actionprob actionprobability loggingprobability loggingpropensity "
+            "behaviorprobability probability"
+        ),
     },
     "items": {
         "item_id": f"{ITEM} id",

@@ -1,0 +1,48 @@
+"""A policy known only by another log of its own: how often it took each action at each position."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from avrec_lib.errors import DataError
+from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
+from avrec_lib.evaluate.off_policy.rounds import rows_among
+
+
+def frequency_policy(name: str, own: LoggedFeedback, log: LoggedFeedback, *, by_position: bool = True) -> TargetPolicy:
+    """The policy that logged `own` as a target for `log`: its frequency of each action at the position of the round.
+
+    This is its average over who asked and when: where it looked at the context, the target is another policy that takes
+    each action as often at each place, and the mean reward of `own` is not exactly its truth. Without positions in both
+    logs, or with `by_position` false, all places together count. Raises DataError for an action that `log` does not
+    know, and for a position that `own` has no round of.
+    """
+    known = rows_among(pl.Series(own.action_ids.astype(str)), pl.Series(log.action_ids.astype(str)))
+    strange = known[own.actions] < 0
+    if strange.any():
+        raise DataError("{count} of {rounds} rounds of the policy {name} took an action that the other log does not "
+                        "know.", hint="Bring both logs with the same candidates.", count=int(strange.sum()),
+                        rounds=len(own), name=repr(name))  # fmt: skip
+    if by_position and own.positions is not None and log.positions is not None:
+        places, place_of = np.unique(np.concatenate([own.positions, log.positions]), return_inverse=True)
+        of_own, of_log = place_of[: len(own)], place_of[len(own) :]
+    else:
+        places = np.zeros(1, dtype=np.int64)
+        of_own, of_log = np.zeros(len(own), dtype=np.int64), np.zeros(len(log), dtype=np.int64)
+    shape = (len(places), log.action_count)
+    counts = np.bincount(of_own * shape[1] + known[own.actions], minlength=shape[0] * shape[1]).reshape(shape)
+    totals = counts.sum(axis=1)
+    empty = np.isin(of_log, np.flatnonzero(totals == 0))
+    if empty.any():
+        raise DataError("{count} of {rounds} rounds are at a position where the policy {name} has none.",
+                        hint="Let positions count together: by_position=False.", count=int(empty.sum()),
+                        rounds=len(log), name=repr(name))  # fmt: skip
+    table = counts / np.maximum(totals, 1)[:, None]
+    return TargetPolicy.of(name, log, table[of_log])
+
+
+def uniform_policy(log: LoggedFeedback, name: str = "uniform") -> TargetPolicy:
+    """Each action of `log` with the same probability, as a target."""
+    share = 1 / log.action_count
+    return TargetPolicy(name, np.full(len(log), share), np.broadcast_to(share, (len(log), log.action_count)))
