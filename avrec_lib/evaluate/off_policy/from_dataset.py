@@ -10,7 +10,8 @@ from avrec_lib.data.dataset import Dataset
 from avrec_lib.data.facts import Fact, share_of
 from avrec_lib.errors import DataError, UsageError, unknown_name
 from avrec_lib.evaluate.off_policy.event_rounds import Shown, rewards_of, rounds_shown
-from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback
+from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
+from avrec_lib.evaluate.off_policy.frequencies import frequency_policy
 from avrec_lib.evaluate.off_policy.round_contexts import action_codes, user_contexts
 from avrec_lib.evaluate.off_policy.rounds import Clusters, LoggedRounds, Missing, assemble
 from avrec_lib.schema import Event, Events, Items, Users, require_columns, with_all_columns
@@ -86,6 +87,30 @@ def logged_rounds(
         action_features=action_codes(items, actions), seed=seed,
     )  # fmt: skip
     return LoggedRounds(made.log, made.rounds, [*facts, *unjoined, *made.facts])
+
+
+def other_policies(
+    dataset: Dataset, own: LoggedRounds, reward: str = "click", *, platform: Names | None = None
+) -> tuple[list[TargetPolicy], dict[str, float]]:
+    """The other policies that logged rounds of `dataset`, as targets for `own`, and what each earned in its own log.
+
+    Each is known by its own rounds alone (`frequency_policy`): its average over who asked. What it earned is the truth
+    of the target only as far as it did not look at the context. Policies without a round of these items are left out.
+    """
+    names = dataset.events.select(pl.col("policy").drop_nulls().unique().sort()).collect()["policy"]
+    mine = set(own.rounds["policy"]) if "policy" in own.rounds.columns else set()
+    targets, earned = [], {}
+    for name in names:
+        if name in mine:
+            continue
+        try:
+            theirs = logged_feedback(dataset, reward, policy=name, platform=platform,
+                                     candidates=own.log.action_ids.astype(str).tolist())  # fmt: skip
+            targets.append(frequency_policy(name, theirs, own.log))
+        except DataError:
+            continue
+        earned[name] = float(theirs.rewards.mean())
+    return targets, earned
 
 
 def _tables(

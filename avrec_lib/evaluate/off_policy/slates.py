@@ -9,14 +9,17 @@ A place that a slate does not have counts as reward 0 for certain, so its weight
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+import polars as pl
 
 from avrec_lib.errors import DataError, UsageError
-from avrec_lib.evaluate.off_policy.estimators import Evidence, Ratio
+from avrec_lib.evaluate.off_policy.estimators import Estimator, Evidence, Ratio
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
+from avrec_lib.evaluate.off_policy.intervals import estimates_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +95,13 @@ def slate_evidence(
     )  # fmt: skip
     last = np.append(starts[1:], len(slates)) - 1
     return SlateEvidence(cascade[last], np.bincount(slates, rewards), users=users, slots=slots)
+
+
+def slate_table(
+    log: LoggedFeedback, target: TargetPolicy, forms: Sequence[Estimator], *, resamples: int = 1000, seed: int = 0
+) -> pl.DataFrame:
+    """`intervals.estimates_table` of the slates of `log`: the value of a whole slate by each of `forms`."""
+    return estimates_table(forms, slate_evidence(log, target), resamples=resamples, seed=seed)
 
 
 @dataclass(frozen=True)
