@@ -87,13 +87,12 @@ class PlackettLuce(SlateLaw):
         return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
 
     def draw(self, rng: np.random.Generator, slots: int) -> tuple[np.ndarray, np.ndarray]:
-        keys = self.logits + rng.gumbel(size=self.shape)
         if slots == 1:
-            places = keys.argmax(axis=1)[:, None]
-        else:
-            some = np.argpartition(keys, -slots, axis=1)[:, -slots:]
-            order = np.argsort(-np.take_along_axis(keys, some, axis=1), axis=1)
-            places = np.take_along_axis(some, order, axis=1)
+            return super().draw(rng, slots)
+        keys = self.logits + rng.gumbel(size=self.shape)
+        some = np.argpartition(keys, -slots, axis=1)[:, -slots:]
+        order = np.argsort(-np.take_along_axis(keys, some, axis=1), axis=1)
+        places = np.take_along_axis(some, order, axis=1)
         _check_any_left(np.isfinite(np.take_along_axis(self.logits, places, axis=1)).all(axis=1), slots)
         return places, self.of(places)
 

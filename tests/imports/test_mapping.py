@@ -29,6 +29,12 @@ def guess(frame: pl.DataFrame, table: str = "events", **options: object) -> dict
         ("username spotify_track_uri country", {"user_id": "username", "item_id": "spotify_track_uri"}),
         ("user_id clip_id play_time_ms", {"user_id": "user_id", "item_id": "clip_id", "watch_seconds": "play_time_ms"}),
         ("User ITEM Sess_ID pos", {"user_id": "User", "item_id": "ITEM", "session_id": "Sess_ID", "position": "pos"}),
+        (
+            "user_id item_id slate_id slot logging_policy action_prob",
+            {"user_id": "user_id", "item_id": "item_id", "request_id": "slate_id", "position": "slot",
+             "policy": "logging_policy", "propensity": "action_prob"},
+        ),
+        ("user_id item_id pscore", {"user_id": "user_id", "item_id": "item_id", "propensity": "pscore"}),
         ("用户ID 视频ID", {"user_id": "用户ID", "item_id": "视频ID"}),
     ],
 )  # fmt: skip

@@ -66,8 +66,8 @@ def assemble(
     """`rounds` (item_id, reward, propensity; perhaps user_id, request_id, position, timestamp) as `LoggedRounds`.
 
     `contexts` has a row for each round. `position` counts from 0 or 1. Raises UsageError for an unknown option;
-    DataError for propensities that are missing in a way that `missing` does not allow, rewards that are all 0, a log
-    without chance, and what `LoggedFeedback` refuses.
+    DataError for propensities that are missing in a way that `missing` does not allow, and what `LoggedFeedback`
+    refuses. Rewards that are all 0 and a log without chance are red facts: an assessment refuses them.
     """
     for kind, value, known in (
         ("cluster", clusters, get_args(Clusters)), ("way with missing propensities", missing, get_args(Missing)),
@@ -79,8 +79,11 @@ def assemble(
     rounds, contexts = rounds.filter(kept), contexts.filter(kept) if contexts.width else contexts
     rewards = rounds["reward"].cast(pl.Float64).to_numpy()
     if len(rewards) and not rewards.any():
-        raise DataError("The reward of all {rounds} rounds is 0: nothing can be told from nothing.",
-                        hint="Ask for another reward, or bring a longer log.", rounds=len(rewards))  # fmt: skip
+        facts.append(
+            Fact("rounds_without_reward", len(rewards), 1.0, "red",
+                 "The reward of all {value} rounds is 0: nothing can be told from nothing. Ask for another reward, or "
+                 "bring a longer log.")
+        )  # fmt: skip
     parts: dict[str, Any] = {
         "actions": rows_among(rounds["item_id"], action_ids), "rewards": rewards,
         "action_ids": action_ids.to_numpy(), "users": _clusters(rounds, clusters, facts), "unit": unit,
@@ -101,9 +104,10 @@ def assemble(
         parts["logging"] = _uniform(parts["propensities"], action_ids.len(), facts)
     log = LoggedFeedback(**parts)
     if (log.propensities >= 1 - SUM_TOLERANCE).all():
-        raise DataError(
-            "Every propensity is 1: the logging policy left nothing to chance, so its log cannot say what another "
-            "choice would have earned.", hint="Let a share of the requests be answered at random, and log it.",
+        facts.append(
+            Fact("rounds_without_chance", len(log), 1.0, "red",
+                 "Every propensity is 1: the logging policy left nothing to chance, so its log cannot say what another "
+                 "choice would have earned.")
         )  # fmt: skip
     return LoggedRounds(log, rounds, facts)
 
@@ -169,13 +173,16 @@ def _clusters(rounds: pl.DataFrame, clusters: Clusters, facts: list[Fact]) -> np
 def _where_all_have(rounds: pl.DataFrame, facts: list[Fact]) -> dict[str, np.ndarray | None]:
     """positions, requests and times, each where every round has one."""
     found: dict[str, np.ndarray | None] = {"positions": None, "requests": None, "times": None}
-    for name, column in (("positions", "position"), ("requests", "request_id"), ("times", "timestamp")):
+    for name, column, lack in (
+        ("positions", "position", "rounds_without_position"), ("requests", "request_id", "rounds_without_request_id"),
+        ("times", "timestamp", "rounds_without_timestamp"),
+    ):  # fmt: skip
         if column not in rounds.columns or not rounds.height or rounds[column].null_count() == rounds.height:
             continue
         values, lacking = rounds[column], rounds[column].null_count()
         if lacking:
             facts.append(
-                Fact("rounds_without_" + column, lacking, share_of(lacking, rounds.height), "info",
+                Fact(lack, lacking, share_of(lacking, rounds.height), "info",
                      "Rounds without a {column}: {value} ({share}). So it is used for none.", {"column": column})
             )  # fmt: skip
         elif name == "positions":

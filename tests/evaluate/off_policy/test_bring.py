@@ -173,9 +173,7 @@ BAD_ROUNDS = {
     "a propensity of zero": (rounds(propensity=0.0), "4 of 4 propensities are 0 or below"),
     "a propensity above one": (rounds(propensity=1.01), "4 of 4 propensities are above 1"),
     "a propensity that is missing": (rounds(propensity=[0.5, None, 0.5, 0.5]), "1 of 4 rounds have no propensity"),
-    "a log without chance": (rounds(propensity=1.0), "Every propensity is 1"),
     "one action": (rounds(item_id="a"), "knows only one action"),
-    "no reward at all": (rounds(reward=0.0), "reward of all 4 rounds is 0"),
     "a reward that is missing": (rounds(reward=[1.0, None, 0.0, 0.0]), "1 of 4 rewards are missing or not finite"),
     "words for numbers": (
         rounds(propensity=["0.5", "half", "a half", "1"]), "has 'half' where a number is expected, and 2 such values",
@@ -194,6 +192,11 @@ BAD_ROUNDS = {
     ),
     "no rows": (ROUNDS[:0], "has no rows"),
 }  # fmt: skip
+
+
+def test_a_log_without_chance_or_without_reward_is_a_red_fact(write):
+    found = read_rounds(write(rounds(reward=0.0, propensity=1.0)))
+    assert [one.name for one in found.facts if one.level == "red"] == ["rounds_without_reward", "rounds_without_chance"]
 
 
 @pytest.mark.parametrize("what", BAD_ROUNDS)

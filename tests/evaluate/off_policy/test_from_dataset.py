@@ -9,6 +9,7 @@ from sample_files import shared
 
 from avrec_lib.data.fetch import get
 from avrec_lib.errors import DataError, UsageError
+from avrec_lib.evaluate.off_policy.assessment import assess
 from avrec_lib.evaluate.off_policy.estimators import SelfNormalised, estimate, evidence_of
 from avrec_lib.evaluate.off_policy.frequencies import frequency_policy, uniform_policy
 from avrec_lib.evaluate.off_policy.from_dataset import logged_feedback, logged_rounds
@@ -181,10 +182,18 @@ def test_a_log_without_propensities_is_refused_or_estimated():
     assert fact(found, "propensities_estimated") == (4, "amber")
 
 
+def test_a_log_without_chance_or_without_reward_is_a_red_fact_and_its_assessment_refused():
+    certain = logged_rounds(log(propensity=1.0))
+    assert fact(certain, "rounds_without_chance") == (4, "red")
+    unpaid = logged_rounds(log(policy=["old", "old", None, None, "new", "new", None, None]), policy="new")
+    assert fact(unpaid, "rounds_without_reward") == (2, "red")
+    for found in (certain, unpaid):
+        assert assess(found.log, uniform_policy(found.log), resamples=20).answer is None
+
+
 BAD = {
     "a propensity of zero": (lambda: logged_rounds(changed(0, propensity=0.0)), "1 of 4 propensities are 0 or below"),
     "a propensity above one": (lambda: logged_rounds(changed(0, propensity=1.5)), "1 of 4 propensities are above 1"),
-    "a log without chance": (lambda: logged_rounds(log(propensity=1.0)), "^Every propensity is 1: the logging policy"),
     "one action": (
         lambda: logged_rounds(log(item_id="a", propensity=0.5, request_id=["1", "2", "2", "2", "3", "4", "4", "4"])),
         "knows only one action",
@@ -192,10 +201,6 @@ BAD = {
     "no click at all": (
         lambda: logged_rounds(log().filter(pl.col("event") != "click")),
         r"^The log has no 'click' at all\. Its events are impression, play",
-    ),
-    "no click in these rounds": (
-        lambda: logged_rounds(log(policy=["old", "old", None, None, "new", "new", None, None]), policy="new"),
-        "reward of all 2 rounds is 0",
     ),
     "no rounds": (lambda: logged_rounds(log(propensity=None, event="play"), "play"), "no event is an impression"),
     "negative watch time": (lambda: logged_rounds(changed(3, watch_seconds=-1.0)), "1 of 8 events have a negative w"),
