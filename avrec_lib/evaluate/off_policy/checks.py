@@ -91,15 +91,15 @@ def mean_weight(support: Support) -> Fact:
 def effective_users(log: LoggedFeedback, support: Support) -> Fact:
     """How many users the weights leave."""
     effective = int(support.effective)
-    uneven = 2 * support.effective < support.users
+    uneven = 2 * support.effective < support.as_logged
     bounds = FEWEST_EFFECTIVE_OF_UNEVEN if uneven else FEWEST_EFFECTIVE
     template = (
-        "As far as this policy goes the log is worth {value} of {users} users (effective sample size, {share})."
-        if log.users is not None else
+        "As far as this policy goes the log is worth {value} users (effective sample size); with even weights its "
+        "{users} users would be worth {as_logged}." if log.users is not None else
         "As far as this policy goes the log is worth {value} of {users} rounds (effective sample size, {share})."
     )  # fmt: skip
-    return Fact("effective_size", effective, support.effective / support.users,
-                below(support.effective, bounds), template, {"users": f"{support.users:,}"})  # fmt: skip
+    return Fact("effective_size", effective, support.effective / support.as_logged, below(support.effective, bounds),
+                template, {"users": f"{support.users:,}", "as_logged": f"{support.as_logged:,.0f}"})  # fmt: skip
 
 
 def largest_weight(log: LoggedFeedback, support: Support) -> Fact:

@@ -28,7 +28,8 @@ class Support:
 
     - `known_missing`: share of the target's mass that certainly has no support.
     - `mean_weight` ± `error`, which should be 1 − `known_missing`; `z` is how many errors it is off.
-    - `effective`: (Σ w)² / Σ w² over users (Kish 1965), and `largest` the largest share of Σ w that one user has.
+    - `effective`: (Σ w)² / Σ w² over users (Kish 1965), `as_logged` the same with all weights 1 (users differ in how
+      many rounds they have), and `largest` the largest share of Σ w that one user has.
     - `never_taken`: how many actions the target takes and the log never took (None where it cannot be known).
     - `certain`: share of rounds whose action had probability 1.
     """
@@ -38,6 +39,7 @@ class Support:
     error: float
     z: float
     effective: float
+    as_logged: float
     largest: float
     never_taken: int | None
     certain: float
@@ -60,7 +62,7 @@ def support_of(log: LoggedFeedback, target: TargetPolicy, evidence: Evidence) ->
     off = mean - (1 - known)
     return Support(
         known_missing=known, mean_weight=mean, error=error, z=_errors_off(off, error),
-        effective=total**2 / float(by_user @ by_user) if total else 0.0,
+        effective=_effective(by_user), as_logged=_effective(_rounds_of(evidence)),
         largest=float(by_user.max()) / total if total else 1.0, never_taken=never_taken,
         certain=float((log.propensities >= CERTAIN).mean()), users=totals.users,
     )  # fmt: skip
@@ -73,9 +75,18 @@ def effective_by_clip(evidence: Evidence, clips: Sequence[float]) -> pl.DataFram
     for clip in clips:
         clipped = np.minimum(evidence.weights, clip)
         by_user = clipped if evidence.users is None else np.bincount(evidence.users, clipped)
-        sum_of, squares = float(by_user.sum()), float(by_user @ by_user)
-        rows.append((clip, sum_of**2 / squares if squares else None, 1 - sum_of / total if total else None))
+        rows.append((clip, _effective(by_user), 1 - float(by_user.sum()) / total if total else None))
     return pl.DataFrame(rows, {"clip": pl.Float64, "effective": pl.Float64, "cut": pl.Float64}, orient="row")
+
+
+def _effective(by_user: np.ndarray) -> float:
+    total = float(by_user.sum())
+    return total**2 / float(by_user @ by_user) if total else 0.0
+
+
+def _rounds_of(evidence: Evidence) -> np.ndarray:
+    """How many rounds each user has."""
+    return np.ones(len(evidence)) if evidence.users is None else np.bincount(evidence.users).astype(float)
 
 
 def _errors_off(off: float, error: float) -> float:
