@@ -39,7 +39,9 @@ def options(
         os.environ[LANGUAGE_VARIABLE] = lang
 
 
-VERBS = ("runs", "data", "data_import", "data_clean", "data_split", "evaluate", "recommend", "demo", "doctor")
+VERBS = (
+    "runs", "data", "data_import", "data_clean", "data_split", "evaluate", "recommend", "calibrate", "demo", "doctor",
+)  # fmt: skip
 for module in VERBS:
     importlib.import_module(f"avrec_lib.cli.{module}").add_to(app)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ from avrec_lib.data.dataset import Dataset
 from avrec_lib.data.facts import Fact
 from avrec_lib.errors import DataError
 from avrec_lib.evaluate.off_policy.feedback import TargetPolicy
-from avrec_lib.evaluate.off_policy.rounds import LoggedRounds, rows_among
+from avrec_lib.evaluate.off_policy.rounds import LoggedRounds
 from avrec_lib.models.shelf import from_shelf, lacking
 from avrec_lib.policies import SlatePolicy, recommender_policy, slot_probabilities
 from avrec_lib.protocols import Recommender, Requests
@@ -75,44 +75,23 @@ def target_of(
     policy = recommender_policy(model, users.to_list(), log.action_ids.astype(str).tolist(), temperature=temperature,
                                 epsilon=epsilon, name=name)  # fmt: skip
     if log.requests is not None and len(np.unique(log.requests)) < len(log):
-        return TargetPolicy.of_taken(name, log, _given_above(policy, rounds, user_rows))
+        return TargetPolicy.of_taken(name, log, _given_above(policy, rounds, user_rows, log.requests))
     # Probabilities are those of a user, not of a round.
     asked, place = np.unique(user_rows, return_inverse=True)
     return TargetPolicy.of(name, log, policy.probabilities(Requests(asked), np.arange(log.action_count))[place])
 
 
-def _given_above(policy: SlatePolicy, rounds: LoggedRounds, user_rows: np.ndarray) -> np.ndarray:
+def _given_above(policy: SlatePolicy, rounds: LoggedRounds, user_rows: np.ndarray, requests: np.ndarray) -> np.ndarray:
     """The probability (n,) of the item of each round given the items above it in its slate."""
     log = rounds.log
-    requests, slate = np.unique(log.requests, return_inverse=True)  # type: ignore[type-var]
+    ids, slate = np.unique(requests, return_inverse=True)
     positions = np.zeros(len(log), dtype=np.int64) if log.positions is None else log.positions
     order = np.lexsort((positions, slate))
     first = np.flatnonzero(np.diff(slate[order], prepend=-1))
     depth = np.arange(len(log)) - np.repeat(first, np.diff(first, append=len(log)))
-    slates = np.full((len(requests), int(depth.max()) + 1), -1)
+    slates = np.full((len(ids), int(depth.max()) + 1), -1)
     slates[slate[order], depth] = log.actions[order]
-    asking = Requests(user_rows[order][first])
-    chances = slot_probabilities(policy, asking, np.arange(log.action_count), slates)
+    chances = slot_probabilities(policy, Requests(user_rows[order][first]), np.arange(log.action_count), slates)
     of_round = np.empty(len(log))
     of_round[order] = chances[slate[order], depth]
     return of_round
-
-
-def first_of_slates(rounds: LoggedRounds) -> LoggedRounds:
-    """Only the round at the top of each slate: what stands above changes nothing there, so single rounds suffice."""
-    log = rounds.log
-    if log.requests is None or log.positions is None:
-        return rounds
-    order = np.lexsort((log.positions, log.requests))
-    top = order[np.flatnonzero(np.diff(rows_of(log.requests[order]), prepend=-1))]
-    mask = np.zeros(len(log), dtype=bool)
-    mask[top] = True
-    return replace(rounds, log=log.of(mask), rounds=rounds.rounds.filter(mask))
-
-
-def rows_of(values: np.ndarray) -> np.ndarray:
-    """Each distinct value as a number, in order of value."""
-    return np.unique(values, return_inverse=True)[1]
-
-
-__all__ = ["PoliciesOnLog", "first_of_slates", "policies_on_log", "rows_among", "target_of"]

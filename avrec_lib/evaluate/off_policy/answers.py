@@ -56,9 +56,16 @@ def answers_table(assessments: Sequence[Assessment]) -> pl.DataFrame:
         }
         for one in assessments
     ]  # fmt: skip
-    text = dict.fromkeys(("policy", "verdict", "estimator"), pl.String)
-    whole = dict.fromkeys(("effective", "users"), pl.Int64)
-    return pl.DataFrame(rows, schema=text | dict.fromkeys((*numbers, "logged"), pl.Float64) | whole)
+    types: dict[str, type[pl.DataType]] = {name: pl.Float64 for name in (*numbers, "logged")}
+    types |= {
+        "policy": pl.String,
+        "verdict": pl.String,
+        "estimator": pl.String,
+        "effective": pl.Int64,
+        "users": pl.Int64,
+    }
+    columns = ("policy", "verdict", "estimator", *numbers, "logged", "effective", "users")
+    return pl.DataFrame(rows, schema={name: types[name] for name in columns})
 
 
 def rounded(count: int) -> str:
