@@ -56,7 +56,7 @@ def answers_table(assessments: Sequence[Assessment]) -> pl.DataFrame:
         }
         for one in assessments
     ]  # fmt: skip
-    types: dict[str, type[pl.DataType]] = {name: pl.Float64 for name in (*numbers, "logged")}
+    types: dict[str, type[pl.DataType]] = dict.fromkeys((*numbers, "logged"), pl.Float64)
     types |= {
         "policy": pl.String,
         "verdict": pl.String,
