@@ -1,1 +1,1 @@
-"""Are the yardsticks to be trusted? Estimates and verdicts held against worlds whose truth is known."""
+"""Can the yardsticks be trusted? Intervals, tests and verdicts tried where the truth is known."""

@@ -77,7 +77,7 @@ def test_without_any_support_no_logged_action_would_be_taken() -> None:
 
 
 def test_missing_by_action_leaves_out_the_same_actions_everywhere() -> None:
-    taken = {by: bandit_world(BanditOptions(missing=0.3, missing_by=by), 0).logging.mean(axis=0)  # type: ignore[arg-type]
+    taken = {by: bandit_world(BanditOptions(missing=0.3, missing_by=by), 0).logging.mean(axis=0)
              for by in ("action", "preference")}  # fmt: skip
     assert np.sort(taken["action"])[0] < 1e-3
     assert np.sort(taken["preference"])[0] > 1e-3
@@ -201,7 +201,7 @@ def test_options_out_of_range_are_refused() -> None:
                   {"rounds_per_user": 0.5}, {"missing_by": "chance"}, {"slots": 5, "rounds": 4},
                   {"signal": float("nan")}, {"reward": "watch seconds", "mean_reward": 9.0, "cascade": 1}):  # fmt: skip
         with pytest.raises(UsageError):
-            BanditOptions(**wrong)  # type: ignore[arg-type]
+            BanditOptions(**wrong)
 
 
 def test_a_target_of_ones_own_is_valued_too() -> None:
