@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from avrec_lib.errors import DataError, UsageError
-from avrec_lib.evaluate.bootstrap import standard_errors
+from avrec_lib.evaluate.bootstrap import FEWEST_USERS, standard_errors
 from avrec_lib.evaluate.power import ALPHA, POWER, users_needed
 from avrec_lib.evaluate.ratio import ratio
 
@@ -88,8 +88,8 @@ class Preference:
     """How much more often users clicked the challenger's picks, clustered by user.
 
     `preference` [`low`, `high`] is the mean over queries of +1 (more clicks for the challenger), −1 or 0; `wins`,
-    `losses` and `ties` are those queries. `p_value` is of the sign test over `users` by their own balance, `standard_error`
-    that of the preference and `sd` of a single query, from which `queries_for` plans.
+    `losses` and `ties` are those queries. `p_value` is of the sign test over `users` by their own balance,
+    `standard_error` that of the preference and `sd` of a single query, from which `queries_for` plans.
     """
 
     preference: float
@@ -106,7 +106,9 @@ class Preference:
 
     @property
     def winner(self) -> str | None:
-        """ "challenger" or "baseline" where the interval does not hold 0, else None."""
+        """The side preferred, where the interval does not hold 0; None else, and for under FEWEST_USERS users."""
+        if self.users < FEWEST_USERS:
+            return None
         if self.low > 0:
             return "challenger"
         return "baseline" if self.high < 0 else None
@@ -157,9 +159,9 @@ def _preference(scores: np.ndarray, sums: np.ndarray, counts: np.ndarray, alpha:
 def queries_needed(
     preference: float, sd: float, *, power: float = POWER, alpha: float = ALPHA
 ) -> int | None:  # fmt: skip
-    """The fewest queries of whom a true mean score of `preference` is found with probability `power`; None: no number is.
+    """The fewest queries of which a true mean score of `preference` is found with probability `power`.
 
-    Raises UsageError for a preference outside −1 to 1.
+    None where no number is enough. Raises UsageError for a preference outside −1 to 1.
     """
     if not -1 <= preference <= 1:
         raise UsageError("A preference lies between -1 and 1, but is {preference}.", preference=preference)

@@ -14,7 +14,7 @@ from avrec_lib.evaluate.experiment.checks import check_experiment
 from avrec_lib.evaluate.experiment.data import ExperimentData
 from avrec_lib.evaluate.experiment.effects import arm_values, need_before
 from avrec_lib.evaluate.experiment.estimates import Estimate
-from avrec_lib.evaluate.experiment.looks import daily_looks
+from avrec_lib.evaluate.experiment.looks import look_path
 from avrec_lib.evaluate.experiment.metrics import UserMetric
 from avrec_lib.evaluate.experiment.reasons import gain_note, guardrail_note, progress_note, red_note
 from avrec_lib.evaluate.experiment.rule import (
@@ -135,8 +135,8 @@ def _arm(
     gains = {}
     for name, metric in metrics.items():
         is_relative = next((one.relative for one in rule.guardrails if one.metric == name), rule.relative)
-        reach = _reach(data, rule, metric, found[name], variant)
-        gains[name] = _gain(metric, found[name], reach, is_relative)
+        read, reach = _read(data, rule, metric, found[name], variant, ended)
+        gains[name] = _gain(metric, read, reach, is_relative)
     main = gains[rule.metric]
     state = outcome(main.low, main.high, rule.smallest_effect)
     held = [guardrail_state(gains[one.metric].low, gains[one.metric].high, one.margin) for one in rule.guardrails]
@@ -150,21 +150,28 @@ def _arm(
     return ArmVerdict(variant, verdict, main, guarded, tuple(reasons))
 
 
-def _reach(data: ExperimentData, rule: DecisionRule, metric: UserMetric, found: Estimate, variant: str) -> float:
-    """Half the width of the interval that the rule reads, in standard errors."""
+def _read(
+    data: ExperimentData, rule: DecisionRule, metric: UserMetric, whole: Estimate, variant: str, ended: bool
+) -> tuple[Estimate, float]:  # fmt: skip
+    """The estimate that the rule reads, and half the width of its interval in standard errors.
+
+    The fixed test reads all that is there. The sequential one reads the look of the planned end, or the last one before
+    it; a table without days is taken to be read at the end of its plan, if that is fulfilled.
+    """
     from scipy.special import stdtrit
 
     each = rule.alpha / len(data.treatments)
     if not rule.sequential:
-        return float(stdtrit(found.freedom, 1 - each / 2))
+        return whole, float(stdtrit(whole.freedom, 1 - each / 2))
     planned = data.design.share_of(data.variants)
     pair = planned[0] + planned[data.variants.index(variant)]
+    users = max(round(rule.planned_users * pair), 1)
     if data.daily is None:
-        users = np.isin(data.arms, (0, data.variants.index(variant))).sum()
-        return float(mixture(each, rule.first_look).reach(users / (rule.planned_users * pair)))
-    looks = daily_looks(data, metric.name, max(round(rule.planned_users * pair), 1), variant=variant, cuped=rule.cuped,
-                        alpha=each, first_look=rule.first_look, planned_days=rule.planned_days)  # fmt: skip
-    return float(mixture(each, rule.first_look).reach(looks["information"][-1]))
+        progress = np.isin(data.arms, (0, data.variants.index(variant))).sum() / users
+        return whole, float(mixture(each, rule.first_look).reach(progress, ended))
+    path = look_path(data, metric.name, users, variant, rule.cuped, each, rule.first_look, rule.planned_days)
+    look = int(np.argmax(path.at_end)) if path.at_end.any() else len(path.days) - 1
+    return path.found.at(look), float(path.reach[look])
 
 
 def _gain(metric: UserMetric, found: Estimate, reach: float, relative: bool) -> Gain:

@@ -6,7 +6,7 @@ users stay together (Deng, Knoblich and Lu 2018, "Applying the delta method in m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -35,6 +35,11 @@ class Estimate:
     theta: np.ndarray
     correlation: np.ndarray
     slopes: tuple[np.ndarray, np.ndarray]
+
+    def at(self, look: int) -> Estimate:
+        """The estimates at one place of the last axis."""
+        values = {one.name: getattr(self, one.name)[..., look] for one in fields(self) if one.name != "slopes"}
+        return Estimate(**values, slopes=(self.slopes[0][..., look, :], self.slopes[1][..., look, :]))
 
     def interval(self, alpha: np.ndarray | float = ALPHA) -> tuple[np.ndarray, np.ndarray]:
         """Both ends of the interval of the difference at 1 − alpha, by Student's t."""

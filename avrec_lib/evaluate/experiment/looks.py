@@ -14,7 +14,15 @@ from avrec_lib.evaluate.experiment.effects import need_before
 from avrec_lib.evaluate.experiment.estimates import Estimate, estimate
 from avrec_lib.evaluate.experiment.metrics import UserMetric, user_values
 from avrec_lib.evaluate.experiment.moments import Moments, from_sums, products_of
-from avrec_lib.evaluate.experiment.sequential import FIRST_LOOK, habits_clock, mixture, sequence, users_clock
+from avrec_lib.evaluate.experiment.sequential import (
+    FIRST_LOOK,
+    as_correlation,
+    habits_clock,
+    mixture,
+    planned_end,
+    sequence,
+    users_clock,
+)
 from avrec_lib.evaluate.power import ALPHA
 from avrec_lib.evaluate.ratio import ratio
 
@@ -25,15 +33,47 @@ def daily_looks(
     data: ExperimentData, metric: str, planned_users: int, *, variant: str | None = None, cuped: bool = False,
     alpha: float = ALPHA, first_look: float = FIRST_LOOK, planned_days: int | None = None,
 ) -> pl.DataFrame:  # fmt: skip
-    """One row a day: day, users (of both arms), information, difference, fixed_low, fixed_high, low, high.
+    """One row a day: day, users (of both arms), information, planned_end, difference, fixed_low, fixed_high, low, high.
 
     Each day takes all that its users did so far. `low` and `high` are the confidence sequence at 1 − alpha: it holds
     at all days together, and is null until the share `first_look` of `planned_users` (those of both arms together) and
-    of `planned_days` is reached, and for arms of under 30 users. The fixed interval is for one day that was chosen
+    of `planned_days` is reached, and for arms of under 30 users. It is narrow on the day that is the `planned_end`, the
+    first by which both are fulfilled, and only then. The fixed interval is for one day that was chosen
     before. `information` is the clock of the sequence: the smaller of both shares at its first day, from then on
     `sequential.habits_clock`. Ceilings are those of the whole time, over all arms. Raises DataError without events by
     day, UsageError for an unknown metric or variant.
     """
+    path = look_path(data, metric, planned_users, variant, cuped, alpha, first_look, planned_days)
+    low, high = sequence(path.found, path.reach)
+    fixed_low, fixed_high = path.found.interval(alpha)
+    table = pl.DataFrame({
+        "day": path.days, "users": path.users, "information": path.information, "planned_end": path.at_end,
+        "difference": path.found.difference, "fixed_low": fixed_low, "fixed_high": fixed_high, "low": low,
+        "high": high,
+    })  # fmt: skip
+    ends = pl.col("low", "high")
+    return table.with_columns(pl.when(ends.is_finite()).then(ends)).with_columns(pl.selectors.float().fill_nan(None))
+
+
+@dataclass(frozen=True)
+class LookPath:
+    """The looks of a test, arrays over days: `users` of both arms, `found`, `information`, whether a look is the
+    planned end (`at_end`), and the `reach` of the confidence sequence in standard errors.
+    """
+
+    days: pl.Series
+    users: np.ndarray
+    found: Estimate
+    information: np.ndarray
+    at_end: np.ndarray
+    reach: np.ndarray
+
+
+def look_path(
+    data: ExperimentData, metric: str, planned_users: int, variant: str | None, cuped: bool, alpha: float,
+    first_look: float, planned_days: int | None,
+) -> LookPath:  # fmt: skip
+    """The looks of `daily_looks` as arrays."""
     one = data.metric(metric)
     arm = data.variants.index(data.treatment(variant))
     if cuped:
@@ -43,21 +83,17 @@ def daily_looks(
     control, treatment = moments.arm(0), moments.arm(arm)
     found = estimate(control, treatment, cuped=cuped)
     planned = data.design.share_of(data.variants)
-    came = users_clock(control, treatment, planned_users, (planned[0], planned[arm]))
+    clock = users_clock(control, treatment, planned_users, (planned[0], planned[arm]))
+    users = control.count + treatment.count
+    progress = users / planned_users
     if planned_days is not None:
-        passed = (steps.days - steps.days[0]).dt.total_days().to_numpy() + 1
-        came = np.minimum(came, passed / planned_days)
-    came = np.where(came >= first_look, came, 0.0)
+        passed = ((steps.days - steps.days[0]).dt.total_days().to_numpy() + 1) / planned_days
+        clock, progress = np.minimum(clock, passed), np.minimum(progress, passed)
     likeness = _likeness(steps, (control, treatment), found, (0, arm))
-    clock = habits_clock(came, likeness)
-    low, high = sequence(found, clock, mixture(alpha, first_look))
-    fixed_low, fixed_high = found.interval(alpha)
-    table = pl.DataFrame({
-        "day": steps.days, "users": (control.count + treatment.count).astype(np.int64), "information": clock,
-        "difference": found.difference, "fixed_low": fixed_low, "fixed_high": fixed_high, "low": low, "high": high,
-    })  # fmt: skip
-    ends = pl.col("low", "high")
-    return table.with_columns(pl.when(ends.is_finite()).then(ends)).with_columns(pl.selectors.float().fill_nan(None))
+    at_end = planned_end(progress)
+    clock = habits_clock(np.where((clock >= first_look) | at_end, clock, 0.0), likeness)
+    reach = mixture(alpha, first_look).reach(clock, at_end)
+    return LookPath(steps.days, users.astype(np.int64), found, clock, at_end, reach)
 
 
 @dataclass(frozen=True)
@@ -137,8 +173,7 @@ def _likeness(
             here = np.bincount(cell[steps.first[rows]], minlength=shape[0] * length).reshape(shape).cumsum(axis=1)
             share -= here * centre
             total += share.T @ share
-    scale = np.sqrt(np.diag(total))
-    return ratio(total, scale[:, None] * scale, otherwise=0.0)
+    return as_correlation(total)
 
 
 def _rows_from(steps: Steps, starts: np.ndarray) -> np.ndarray:

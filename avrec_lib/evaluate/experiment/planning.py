@@ -94,7 +94,7 @@ def plan_experiment(
         raise UsageError("No number of users is enough to find an effect of {effect}.", effect=effect)
     from scipy.special import ndtri
 
-    reach = float(mixture(each, first_look).reach(np.array(1.0)))
+    reach = float(mixture(each, first_look).reach(np.array(1.0), True))
     premium = ((reach + ndtri(power)) / (ndtri(1 - each / 2) + ndtri(power))) ** 2
     sequential_users = math.ceil(users * premium)
     known = None if traffic is None else cumulative_users(traffic)

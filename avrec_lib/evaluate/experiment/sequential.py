@@ -5,6 +5,9 @@ Brownian motion B at time t, M(t) = √(r / (t + r)) · exp(B² / (2 (t + r))) i
 ends where M reaches a threshold c. A sum of many users' values, over its variance as time, behaves like B
 (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2021, "Time-uniform central limit theory and asymptotic confidence
 sequences"), which is why the first look waits until there are enough of them.
+
+Half of α is spent on watching, half on the one look that was planned as the end: a bound for ever is wide, and most
+tests are read to their end. Both halves together miss at some look with probability α at most.
 """
 
 from __future__ import annotations
@@ -28,26 +31,29 @@ FIRST_LOOK = 0.25
 
 @dataclass(frozen=True)
 class Mixture:
-    """A boundary for α that starts at `first_look` and is narrowest around 1, both shares of the planned information.
+    """A boundary for `alpha` / 2 that starts at `first_look` and is narrowest around 1, both shares of the planned
+    information, and one for the other half at the planned end.
 
-    `scale` is the r of the mixture and `threshold` its c.
+    `scale` is the r of the mixture and `threshold` its c; `end` is the normal quantile at 1 − α / 4.
     """
 
     alpha: float
     first_look: float
     scale: float
     threshold: float
+    end: float
 
-    def reach(self, information: np.ndarray) -> np.ndarray:
+    def reach(self, information: np.ndarray, at_end: np.ndarray | bool = False) -> np.ndarray:
         """Half the width of the sequence in standard errors; infinite before the first look.
 
-        √((t + r) / t · (log((t + r) / r) + 2 log c)).
+        √((t + r) / t · (log((t + r) / r) + 2 log c)), and at most `end` for the look that is `at_end`.
         """
         time = np.asarray(information, dtype=np.float64)
         known = np.where(time > 0, time, np.nan)
         square = (known + self.scale) / known * (np.log1p(known / self.scale) + 2 * np.log(self.threshold))
         # A day's sum is no exact clock: looks at the planned moment count although a hair is missing.
-        return np.where(known >= self.first_look * (1 - 1e-9), np.sqrt(square), np.inf)
+        watched = np.where(known >= self.first_look * (1 - 1e-9), np.sqrt(square), np.inf)
+        return np.where(np.asarray(at_end) & (time > 0), np.minimum(watched, self.end), watched)
 
 
 @lru_cache(maxsize=256)
@@ -57,6 +63,7 @@ def mixture(alpha: float = ALPHA, first_look: float = FIRST_LOOK) -> Mixture:
     Raises UsageError for an alpha outside 0 to 1, or a first look that is not before the end of the plan.
     """
     from scipy.optimize import minimize_scalar
+    from scipy.special import ndtri
 
     if not 0 < alpha < 1:
         raise UsageError("alpha lies between 0 and 1, but is {alpha}.", alpha=alpha)
@@ -66,7 +73,7 @@ def mixture(alpha: float = ALPHA, first_look: float = FIRST_LOOK) -> Mixture:
 
     def at(log_scale: float) -> Mixture:
         scale = float(np.exp(log_scale))
-        return Mixture(alpha, first_look, scale, _threshold(alpha, first_look, scale))
+        return Mixture(alpha, first_look, scale, _threshold(alpha / 2, first_look, scale), float(ndtri(1 - alpha / 4)))
 
     best = minimize_scalar(lambda place: float(at(place).reach(np.array(1.0))), bounds=(-5.0, 1.0), method="bounded")
     return at(float(best.x))
@@ -118,9 +125,19 @@ def habits_clock(clock: np.ndarray, likeness: np.ndarray) -> np.ndarray:
     return result
 
 
-def sequence(found: Estimate, clock: np.ndarray, shape: Mixture) -> tuple[np.ndarray, np.ndarray]:
+def as_correlation(covariance: np.ndarray) -> np.ndarray:
+    """Correlations from covariances (…, looks, looks), 0 where a look has no variance."""
+    scale = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    return ratio(covariance, scale[..., :, None] * scale[..., None, :], otherwise=0.0)
+
+
+def planned_end(progress: np.ndarray) -> np.ndarray:
+    """Which look (last axis) is the first at which the share `progress` of the plan reaches 1; none where none does."""
+    over = progress >= 1 - 1e-9
+    return over & (np.cumsum(over, axis=-1) == 1)
+
+
+def sequence(found: Estimate, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both ends at each look, infinite before the first. Not the running intersection: a look stands for itself."""
-    reach = shape.reach(clock)
-    width = np.where(np.isfinite(reach), reach, 0.0) * found.error
-    width = np.where(np.isfinite(reach), width, np.inf)
+    width = np.where(np.isfinite(reach), np.where(np.isfinite(reach), reach, 0.0) * found.error, np.inf)
     return found.difference - width, found.difference + width
