@@ -47,7 +47,12 @@ def test_the_library_never_imports_a_notebook():
 
 
 def test_evaluation_knows_no_model_no_simulator_and_no_report():
-    assert offenders("evaluate", ("avrec_lib.models", "avrec_lib.simulate", "avrec_lib.report")) == []
+    outside = ("avrec_lib.models", "avrec_lib.simulate", "avrec_lib.calibrate", "avrec_lib.report")
+    assert offenders("evaluate", outside) == []
+
+
+def test_calibration_tries_yardsticks_without_a_model_or_a_report():
+    assert offenders("calibrate", ("avrec_lib.models", "avrec_lib.training", "avrec_lib.report")) == []
 
 
 def test_data_knows_no_model_and_no_evaluation():

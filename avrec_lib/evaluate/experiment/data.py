@@ -104,7 +104,9 @@ def read_experiment(
         table = table.with_row_index("user_row").join(before, on="user_row", how="left", maintain_order="left")
         table = table.drop("user_row").with_columns(pl.col(f"^{BEFORE}.*$").fill_null(0).cast(pl.Float64))
     table, attributes = _with_attributes(table, users, assigned.columns)
-    known = metrics_for(set(table.columns)) or _one_each(set(sums) | {"sessions", "active_days"})
+    known = metrics_for(set(table.columns))
+    if "event" not in log.collect_schema():
+        known |= {name: UserMetric(name, name) for name in sorted(set(sums) - set(known))}
     return _experiment(table, daily, design, [*known.values(), *metrics], facts, attributes, has_before)
 
 
@@ -166,7 +168,3 @@ def _with_attributes(
         table = table.join(rows.select("user_id", *added), on="user_id", how="left", maintain_order="left")
         attributes += [name for name in added if rows[name].count()]
     return table, tuple(name for name in attributes if table[name].dtype in (pl.String, pl.Enum, pl.Boolean))
-
-
-def _one_each(names: set[str]) -> dict[str, UserMetric]:
-    return {name: UserMetric(name, name) for name in sorted(names)}

@@ -25,7 +25,7 @@ class DayCut:
     def __post_init__(self) -> None:
         try:
             ZoneInfo(self.time_zone)
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise UsageError(
                 "There is no time zone named {zone}.", hint="Expected a name such as UTC or Asia/Shanghai.",
                 zone=repr(self.time_zone),

@@ -68,7 +68,7 @@ class DecisionCard:
 
     def table(self) -> pl.DataFrame:
         """One row an arm and metric: variant, metric, relative, gain, low, high, state (gain, too small, harm, open; of
-        a guardrail held, broken, open), decision.
+        a guardrail held, breached, open), decision.
         """
         rows = []
         for arm in self.arms:

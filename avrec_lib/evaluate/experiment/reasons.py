@@ -35,7 +35,7 @@ GAINS: dict[Outcome, str] = {
 NO_GAIN = "{variant} has no interval for {metric} yet: too few users, or a control that is not clearly above 0."
 GUARDRAILS: dict[Held, str] = {
     "held": "{variant} keeps {metric}: {gain}, all of the interval above −{margin}.",
-    "broken": "{variant} breaks the guardrail {metric}: {gain}, all of the interval below −{margin}.",
+    "breached": "{variant} breaks the guardrail {metric}: {gain}, all of the interval below −{margin}.",
     "open": "{variant} may lose too much in {metric}: {gain} does not rule out a loss of {margin}.",
 }
 

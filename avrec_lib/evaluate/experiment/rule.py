@@ -11,7 +11,7 @@ from avrec_lib.evaluate.experiment.sequential import FIRST_LOOK
 from avrec_lib.evaluate.power import ALPHA
 
 Decision = Literal["ship", "don't ship", "keep running", "cannot tell"]
-Held = Literal["held", "broken", "open"]
+Held = Literal["held", "breached", "open"]
 Outcome = Literal["gain", "too small", "harm", "open"]
 
 
@@ -77,10 +77,10 @@ def outcome(low: float, high: float, smallest: float) -> Outcome:
 
 
 def guardrail_state(low: float, high: float, margin: float) -> Held:
-    """Non-inferiority: held where the whole interval of the gain lies above −margin, broken where it lies below."""
+    """Non-inferiority: held where the whole interval of the gain lies above −margin, breached where it lies below."""
     if low > -margin:
         return "held"
-    return "broken" if high < -margin else "open"
+    return "breached" if high < -margin else "open"
 
 
 def decision(
@@ -89,14 +89,14 @@ def decision(
     """The verdict on one arm.
 
     A red check: cannot tell. A fixed test before its end: keep running, whatever it shows. Then a harm, a gain that is
-    too small, or a broken guardrail: don't ship. A gain with all guardrails held: ship. What is open until the end of
+    too small, or a breached guardrail: don't ship. A gain with all guardrails held: ship. What is open until the end of
     the plan keeps running; after it, it cannot be told.
     """
     if red:
         return "cannot tell"
     if not ended and not sequential:
         return "keep running"
-    if found in ("harm", "too small") or "broken" in guardrails:
+    if found in ("harm", "too small") or "breached" in guardrails:
         return "don't ship"
     if found == "gain" and "open" not in guardrails:
         return "ship"

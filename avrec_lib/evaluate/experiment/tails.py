@@ -33,7 +33,8 @@ def heavy_tails(data: ExperimentData, metric: UserMetric) -> Fact:
         level: Level = "red"
         template = (
             "The {top} highest users make {share} of the variance of {metric}, and its tail (index {index}, under 2) "
-            "looks as if it had none: its mean says nothing. Fix a ceiling (winsorise) or compare quantiles."
+            "is so heavy that the variance may be infinite: its mean says nothing. Fix a ceiling (winsorise) or "
+            "compare quantiles."
         )
     elif endless or carried or fewest > len(amounts):
         level = "amber"
