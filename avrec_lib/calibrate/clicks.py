@@ -52,7 +52,7 @@ def cascade(go_on: float) -> ClickModel:
     def click(attraction: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         would = rng.random(attraction.shape) < attraction
         stops = would & (rng.random(attraction.shape) >= go_on)
-        before = np.cumsum(stops, axis=1) - stops
+        before: np.ndarray = np.cumsum(stops, axis=1) - stops
         return would & (before == 0)
 
     return click

@@ -72,11 +72,11 @@ def watch(test: WatchedTest, runs: int = 1, seed: int = 0) -> Watched:
     sides = [
         _moments(rng, count, test.mean + (test.effect if arm else 0.0), test.sd) for arm, count in enumerate(counts)
     ]  # fmt: skip
-    found = estimate(*sides)
+    found = estimate(sides[0], sides[1])
     planned = test.users_a_day * test.planned_days
     users = np.cumsum(counts[0] + counts[1], axis=1)
     at_end = planned_end(users / planned)
-    reach = mixture(test.alpha, test.first_look).reach(users_clock(*sides, planned, (0.5, 0.5)), at_end)
+    reach = mixture(test.alpha, test.first_look).reach(users_clock(sides[0], sides[1], planned, (0.5, 0.5)), at_end)
     return Watched(found, *found.interval(test.alpha), *sequence(found, reach), at_end, users)
 
 

@@ -64,7 +64,7 @@ def interleave(baseline: pl.DataFrame, challenger: pl.DataFrame, k: int, *, seed
         raise DataError("The two rankings share no query, so there is nothing to interleave.")
     names = pl.concat([side["item_id"] for side in sides]).unique().sort()
     rankings = [_as_rows(side, queries, names) for side in sides]
-    items, teams = team_draft(*rankings, k, np.random.default_rng(seed))
+    items, teams = team_draft(rankings[0], rankings[1], k, np.random.default_rng(seed))
     row, slot = np.nonzero(teams != NOBODY)
     table = pl.DataFrame({"row": row.astype(np.uint32), "item": items[row, slot], "rank": slot.astype(np.int32) + 1})
     team = pl.Series(np.array(["baseline", "challenger"])[teams[row, slot]])

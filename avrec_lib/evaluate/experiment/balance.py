@@ -49,16 +49,15 @@ def attribute_balance(data: ExperimentData, column: str) -> float:
     """p that the values of an attribute are spread unevenly over the arms; NaN where there is nothing to compare."""
     from scipy.stats import chi2_contingency
 
-    table = cross_table(data.users, data.users[column].cast(pl.String).fill_null("unknown"), data.arms)
+    table = cross_table(data.users[column].cast(pl.String).fill_null("unknown"), data.arms)
     if not 2 <= len(table) <= MOST_VALUES:
         return np.nan
     return float(chi2_contingency(table).pvalue)
 
 
-def cross_table(users: pl.DataFrame, values: pl.Series, arms: np.ndarray) -> np.ndarray:
+def cross_table(values: pl.Series, arms: np.ndarray) -> np.ndarray:
     """Users by value (rows) and arm (columns). Values under five expected users an arm stand in one row together."""
-    codes = values.rle_id() if values.len() == 0 else values.cast(pl.Categorical).to_physical()
-    _, code = np.unique(codes.to_numpy(), return_inverse=True)
+    _, code = np.unique(values.cast(pl.Categorical).to_physical().to_numpy(), return_inverse=True)
     arm_count = int(arms.max()) + 1
     table = np.bincount(code * arm_count + arms, minlength=(code.max() + 1) * arm_count).reshape(-1, arm_count)
     rare = table.sum(axis=1) * table.sum(axis=0).min() < 5 * table.sum()

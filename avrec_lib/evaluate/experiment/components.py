@@ -26,7 +26,7 @@ def component_sums(events: pl.LazyFrame) -> dict[str, pl.Expr]:
     kind = pl.col("event").cast(pl.String)
     present = set(events.select(kind.unique()).collect(engine="streaming")["event"])
     sums = {name: (kind == event.value).sum() for name, event in COUNTED.items() if event.value in present}
-    if "watch_seconds" in types:
+    if "watch_seconds" in types and events.select(pl.col("watch_seconds").count()).collect(engine="streaming").item():
         sums["watch_seconds"] = pl.col("watch_seconds").sum()
     return sums
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 
 import numpy as np
 import polars as pl
@@ -91,7 +92,7 @@ def read_experiment(
     refuse_infinite(log, "events")
     mine = log.filter(pl.col("timestamp").is_not_null()).join(who, on="user_id", how="inner")
     if design.end is not None:
-        mine = mine.filter(pl.col("timestamp") < design.end)
+        mine = mine.filter(pl.col("timestamp") < design.end.astimezone(UTC))
     is_early = pl.col("timestamp") < pl.col("assigned_at")
     recent = pl.col("timestamp") >= pl.col("assigned_at") - pl.duration(days=design.days_before)
     sums = component_sums(log)

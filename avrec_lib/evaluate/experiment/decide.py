@@ -165,7 +165,7 @@ def _read(
         return whole, float(stdtrit(whole.freedom, 1 - each / 2))
     planned = data.design.share_of(data.variants)
     pair = planned[0] + planned[data.variants.index(variant)]
-    users = max(round(rule.planned_users * pair), 1)
+    users = rule.planned_users * pair
     if data.daily is None:
         progress = np.isin(data.arms, (0, data.variants.index(variant))).sum() / users
         return whole, float(mixture(each, rule.first_look).reach(progress, ended))

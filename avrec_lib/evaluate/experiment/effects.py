@@ -121,7 +121,8 @@ def bootstrap_ends(
 def _ends(found: Estimate, alpha: float) -> dict[str, float]:
     low, high = found.interval(alpha)
     lift_low, lift_high = found.lift_interval(alpha)
-    return {"low": low, "high": high, "lift_low": lift_low, "lift_high": lift_high}
+    ends = {"low": low, "high": high, "lift_low": lift_low, "lift_high": lift_high}
+    return {name: float(end) for name, end in ends.items()}
 
 
 def _tested(rows: Sequence[dict[str, object]], primary: str | None) -> pl.DataFrame:

@@ -118,7 +118,7 @@ def _adjusted(
     older[..., 2], older[..., 3] = ratio(np.ones_like(bottom), bottom, 0.0), -ratio(common, bottom, 0.0)
 
     def pooled(left: list[np.ndarray], right: list[np.ndarray]) -> np.ndarray:
-        return sum(  # type: ignore[return-value]
+        return sum(
             (side.count - 1) * np.einsum("...c,...cd,...d->...", one, side.covariance, other)
             for side, one, other in zip(sides, left, right, strict=True)
         )

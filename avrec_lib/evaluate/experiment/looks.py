@@ -70,7 +70,7 @@ class LookPath:
 
 
 def look_path(
-    data: ExperimentData, metric: str, planned_users: int, variant: str | None, cuped: bool, alpha: float,
+    data: ExperimentData, metric: str, planned_users: float, variant: str | None, cuped: bool, alpha: float,
     first_look: float, planned_days: int | None,
 ) -> LookPath:  # fmt: skip
     """The looks of `daily_looks` as arrays."""
@@ -85,7 +85,8 @@ def look_path(
     planned = data.design.share_of(data.variants)
     clock = users_clock(control, treatment, planned_users, (planned[0], planned[arm]))
     users = control.count + treatment.count
-    progress = users / planned_users
+    # The plan is over for all arms together.
+    progress = moments.count.sum(axis=-1) * (planned[0] + planned[arm]) / planned_users
     if planned_days is not None:
         passed = ((steps.days - steps.days[0]).dt.total_days().to_numpy() + 1) / planned_days
         clock, progress = np.minimum(clock, passed), np.minimum(progress, passed)

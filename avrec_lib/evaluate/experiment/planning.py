@@ -79,7 +79,7 @@ def plan_experiment(
     `shares` are those of the control and of each arm beside it (default: equal). With several arms each is tested at
     alpha / arms, the first step of Holm's correction, and the smallest of them sets the number. Users = (t + t)² · sd²
     (1 − correlation²) (1 / s₀ + 1 / s₁) / effect²; the confidence sequence replaces the first t by its own reach at the
-    planned moment, which forgets early stops and so asks for a little too many. `traffic` are the users seen by the
+    planned end, which forgets early stops and so asks for a little too many. `traffic` are the users seen by the
     end of each day (cumulative) or the table of `traffic_by_day`. Raises UsageError for an effect of 0 or out of reach,
     a relative one on a mean of 0, or shares that are not above 0.
     """

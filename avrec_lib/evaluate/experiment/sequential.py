@@ -117,7 +117,7 @@ def habits_clock(clock: np.ndarray, likeness: np.ndarray) -> np.ndarray:
     less to pick from (Slepian 1962); where users count once it is the clock they came with. It begins with `clock` at
     the first look at which that is above 0.
     """
-    result = np.zeros(np.broadcast_shapes(clock.shape, likeness.shape[:-1]))
+    result: np.ndarray = np.zeros(np.broadcast_shapes(clock.shape, likeness.shape[:-1]))
     for look in range(result.shape[-1]):
         alike = np.maximum(likeness[..., :look, look], 1e-3)
         latest = (result[..., :look] / alike**2).max(axis=-1, initial=0.0)

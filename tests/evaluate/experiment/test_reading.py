@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from avrec_lib.data.facts import Fact
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate.experiment import DayCut, ExperimentDesign, read_experiment, read_user_table
 from avrec_lib.evaluate.experiment.data import ExperimentData
+from avrec_lib.schema import Events, with_all_columns
 
 
 def assigned(*rows: tuple[str, str, float]) -> pl.DataFrame:
@@ -184,3 +186,26 @@ def test_a_covariate_that_reaches_into_the_experiment_is_not_used() -> None:
     unsaid = read_user_table(rows, ["revenue"], before={"revenue": "old"})
     assert unsaid.has_before
     assert fact(unsaid, "age_of_the_covariate").level == "amber"
+
+
+def test_a_log_in_the_vocabulary_is_read_lazily_with_an_end_in_any_time_zone() -> None:
+    log, assignments = tables(300)
+    with_arms = log.join(assignments.select("user_id", "variant", "assigned_at"), on="user_id").with_columns(
+        variant=pl.when(pl.col("timestamp") >= pl.col("assigned_at")).then("variant")
+    )
+    full = with_all_columns(with_arms.drop("assigned_at").lazy(), Events).with_columns(
+        item_id=pl.lit("i"), event=pl.col("event").cast(Events.create_empty().schema["event"])
+    )
+    end = datetime(2026, 3, 9, 8, tzinfo=ZoneInfo("Asia/Shanghai"))  # midnight in UTC
+    data = read_experiment(
+        full, users=assignments.select("user_id", country=pl.lit("de")), design=ExperimentDesign(end=end)
+    )
+    last = data.daily["day"].max() if data.daily is not None else None
+    assert last == end.date() - timedelta(days=1)
+    assert "country" in data.attributes and data.has_before
+
+
+def test_a_log_that_never_says_how_long_has_no_watch_time() -> None:
+    log = events(np.array(["a", "b"]), np.array([10.0, 20]), "click")
+    data = read_experiment(log, assigned(("a", "control", 0), ("b", "new", 0)))
+    assert list(data.metrics) == ["clicks", "sessions", "active_days", "returned"]
