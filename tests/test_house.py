@@ -46,9 +46,13 @@ def test_the_library_never_imports_a_notebook():
     assert offenders(".", ("notebooks", "tests")) == []
 
 
-def test_evaluation_knows_no_model_no_simulator_no_policy_and_no_report():
-    others = ("avrec_lib.models", "avrec_lib.simulate", "avrec_lib.report", "avrec_lib.policies")
-    assert offenders("evaluate", others) == []
+def test_evaluation_knows_no_model_no_world_no_policy_and_no_report():
+    outside = ("models", "simulate", "calibrate", "policies", "report")
+    assert offenders("evaluate", tuple(f"avrec_lib.{room}" for room in outside)) == []
+
+
+def test_calibration_tries_yardsticks_without_a_model_or_a_report():
+    assert offenders("calibrate", ("avrec_lib.models", "avrec_lib.training", "avrec_lib.report")) == []
 
 
 def test_data_knows_no_model_and_no_evaluation():

@@ -1,0 +1,136 @@
+"""What is measured of each user: a sum, a sum with a ceiling, or a ratio of two sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from avrec_lib.errors import UsageError
+from avrec_lib.strings import Language, say
+
+BEFORE = "before_"
+"""Columns of the time before a user's assignment begin so."""
+
+
+@dataclass(frozen=True)
+class UserMetric:
+    """Mean over users of `top`; with `bottom` the ratio Σ top / Σ bottom, whose users stay together.
+
+    `top` and `bottom` are columns of `ExperimentData.users`. `winsorise` is a quantile: users above it (of all arms
+    together, so that no arm is cut harder) count as if they stood there. `at_most` is a fixed ceiling instead.
+    `covariate` is the column whose value before the assignment CUPED takes (default: `top`, and `bottom` with it).
+    Raises UsageError for a quantile outside 0.5 to 1, or a ceiling on a ratio.
+    """
+
+    name: str
+    top: str
+    bottom: str | None = None
+    better: Literal["higher", "lower"] = "higher"
+    title: str = ""
+    unit: str = ""
+    winsorise: float | None = None
+    at_most: float | None = None
+    covariate: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.winsorise is not None and not 0.5 < self.winsorise <= 1:
+            raise UsageError("winsorise is a quantile above 0.5 and up to 1, but is {quantile}.",
+                             quantile=self.winsorise)  # fmt: skip
+        if self.bottom is not None and (self.winsorise is not None or self.at_most is not None):
+            raise UsageError("The metric {name} is a ratio, and a ratio has no ceiling.", name=repr(self.name))
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, -1 where less is."""
+        return 1 if self.better == "higher" else -1
+
+    @property
+    def covariates(self) -> tuple[str, str | None]:
+        """The columns before the assignment that CUPED takes, and what the first is divided by."""
+        if self.covariate is not None:
+            return BEFORE + self.covariate, None
+        return BEFORE + self.top, None if self.bottom is None else BEFORE + self.bottom
+
+    def explanation(self, language: Language | None = None) -> str:
+        """What it measures, in `language` (default: the current one)."""
+        return say(self.title or "{name}, as the table has it", language, name=self.name)
+
+    def ceiling(self, amounts: np.ndarray) -> float:
+        """The ceiling on a user's `top`, from the `amounts` of all users; infinite without one."""
+        if self.at_most is not None:
+            return self.at_most
+        known = amounts[~np.isnan(amounts)]
+        return float(np.quantile(known, self.winsorise)) if self.winsorise is not None and known.size else np.inf
+
+
+STANDARD = {
+    metric.name: metric
+    for metric in (
+        UserMetric("clicks", "clicks", title="Clicks of a user"),
+        UserMetric("click_through_rate", "clicks", "impressions", title="Clicks by impressions, clustered by user"),
+        UserMetric("plays", "plays", title="Plays of a user"),
+        UserMetric("watch_seconds", "watch_seconds", unit="s", winsorise=0.99,
+                   title="Seconds a user watched, the highest hundredth of users cut to its edge"),
+        UserMetric("likes", "likes", title="Likes of a user"),
+        UserMetric("sessions", "sessions", title="Sessions of a user"),
+        UserMetric("active_days", "active_days", title="Days on which a user did anything"),
+        UserMetric("returned", "later_days", at_most=1.0, covariate="active_days",
+                   title="Share of users who came back after the day of their assignment"),
+    )
+}  # fmt: skip
+"""What a log of events is asked, as far as it has the events for it."""
+
+
+@dataclass(frozen=True)
+class UserValues:
+    """One metric as arrays over users: `top`, `bottom` (ones for a mean), and both before the assignment.
+
+    A user whose value is undefined is not `known`. `before` is None where there is nothing older than the assignment;
+    a missing value of it stands at the mean of the others, which is allowed as no arm can have caused it.
+    """
+
+    top: np.ndarray
+    bottom: np.ndarray
+    known: np.ndarray
+    before: tuple[np.ndarray, np.ndarray] | None
+
+    @property
+    def columns(self) -> np.ndarray:
+        """(users, 2) or (users, 4): top, bottom, and both before."""
+        return np.column_stack([self.top, self.bottom, *(self.before or ())])
+
+
+def user_values(users: pl.DataFrame, metric: UserMetric, *, with_before: bool) -> UserValues:
+    """The values of `metric` for each row of `users`, its ceiling taken over all of them."""
+    top = numbers(users, metric.top)
+    bottom = np.ones(len(top)) if metric.bottom is None else numbers(users, metric.bottom)
+    before = None
+    over, under = metric.covariates
+    if with_before and over in users.columns and (under is None or under in users.columns):
+        older = _filled(numbers(users, over))
+        if metric.winsorise is not None:
+            older = np.minimum(older, metric.ceiling(older))
+        before = older, np.ones(len(top)) if under is None else _filled(numbers(users, under))
+    return UserValues(np.minimum(top, metric.ceiling(top)), bottom, ~np.isnan(top) & ~np.isnan(bottom), before)
+
+
+def numbers(table: pl.DataFrame, column: str) -> np.ndarray:
+    """A column as float64, null as NaN."""
+    return table[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _filled(amounts: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(amounts)
+    return np.where(known, amounts, amounts[known].mean() if known.any() else 0.0)
+
+
+def metrics_for(components: Mapping[str, object] | set[str]) -> dict[str, UserMetric]:
+    """The standard metrics whose columns are among `components`."""
+    return {
+        name: metric for name, metric in STANDARD.items()
+        if metric.top in components and (metric.bottom is None or metric.bottom in components)
+    }  # fmt: skip

@@ -1,0 +1,72 @@
+"""For whom does an arm help? Effects by group of users, corrected for their number."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from avrec_lib.errors import unknown_name
+from avrec_lib.evaluate.bootstrap import FEWEST_USERS
+from avrec_lib.evaluate.experiment.data import ExperimentData
+from avrec_lib.evaluate.experiment.effects import need_before
+from avrec_lib.evaluate.experiment.estimates import Estimate, estimate
+from avrec_lib.evaluate.experiment.metrics import user_values
+from avrec_lib.evaluate.experiment.moments import Moments, from_sums, sums_of
+from avrec_lib.evaluate.power import ALPHA
+from avrec_lib.evaluate.significance import adjusted
+
+
+def effects_by(
+    data: ExperimentData, metric: str, attribute: str, *, variant: str | None = None, cuped: bool = False,
+    alpha: float = ALPHA,
+) -> pl.DataFrame:  # fmt: skip
+    """One row a group of users with the same value of `attribute` (a column of the users, known before the experiment).
+
+    Columns group, users, control, treatment, difference, low, high (each at 1 − alpha), lift, p_value, p_adjusted
+    (Holm over the groups), small (an arm of under 30 users: no test), heterogeneity (p of Cochran's Q: do the groups
+    differ from each other?), in the order of the groups' size. A gain in one group of many is no finding unless the
+    groups differ. Raises UsageError for a metric, variant or column that is not there.
+    """
+    one = data.metric(metric)
+    place = data.variants.index(data.treatment(variant))
+    if attribute not in data.users.columns:
+        raise unknown_name("column", attribute, data.attributes or data.users.columns)
+    if cuped:
+        need_before(data)
+    groups = data.users[attribute].cast(pl.String).fill_null("unknown")
+    values = user_values(data.users, one, with_before=cuped)
+    names = groups.value_counts(sort=True, name="users").sort(["users", attribute], descending=[True, False])[attribute]
+    number = groups.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
+    kept = values.known & np.isin(data.arms, (0, place))
+    cell = number[kept] * 2 + (data.arms[kept] > 0)
+    shape = len(names), 2
+    parts = (part.reshape(*shape, *part.shape[1:]) for part in sums_of(values.columns[kept], cell, len(names) * 2))
+    moments = from_sums(*parts)
+    found = estimate(moments.arm(0), moments.arm(1), cuped=cuped)
+    return _table(names, moments, found, alpha)
+
+
+def heterogeneity(difference: np.ndarray, error: np.ndarray) -> float:
+    """p of Cochran's Q = Σ (d − d̄)² / error², d̄ weighted by 1 / error², chi-square on groups − 1; NaN of one group."""
+    from scipy.special import chdtrc
+
+    known = np.isfinite(difference) & (error > 0)
+    if known.sum() < 2:
+        return np.nan
+    weight = error[known] ** -2.0
+    centre = (weight * difference[known]).sum() / weight.sum()
+    return float(chdtrc(known.sum() - 1, (weight * (difference[known] - centre) ** 2).sum()))
+
+
+def _table(names: pl.Series, moments: Moments, found: Estimate, alpha: float) -> pl.DataFrame:
+    small = moments.count.min(axis=-1) < FEWEST_USERS
+    low, high = found.interval(alpha)
+    p_values = np.where(small, np.nan, found.p_value())
+    unlike = heterogeneity(np.where(small, np.nan, found.difference), found.error)
+    table = pl.DataFrame({
+        "group": names, "users": moments.count.sum(axis=-1).astype(np.int64), "control": found.control,
+        "treatment": found.treatment, "difference": found.difference, "low": low, "high": high, "lift": found.lift,
+        "p_value": p_values, "p_adjusted": adjusted(p_values), "small": small,
+        "heterogeneity": np.full(len(names), unlike),
+    })  # fmt: skip
+    return table.with_columns(pl.selectors.float().fill_nan(None))
