@@ -50,8 +50,13 @@ def test_evaluation_knows_no_model_no_simulator_and_no_report():
     assert offenders("evaluate", ("avrec_lib.models", "avrec_lib.simulate", "avrec_lib.report")) == []
 
 
-def test_data_knows_no_model_and_no_evaluation():
-    assert offenders("data", ("avrec_lib.models", "avrec_lib.evaluate")) == []
+def test_the_simulator_knows_policies_by_protocol_and_nothing_that_learns_judges_or_reports():
+    others = ("models", "policies", "training", "evaluate", "report", "runs", "widgets")
+    assert offenders("simulate", tuple(f"avrec_lib.{room}" for room in others)) == []
+
+
+def test_data_knows_no_model_no_simulator_and_no_evaluation():
+    assert offenders("data", ("avrec_lib.models", "avrec_lib.simulate", "avrec_lib.evaluate")) == []
 
 
 def test_reports_know_no_model_and_not_what_runs_notebooks():
