@@ -44,7 +44,7 @@ class Platform:
         self.totals, self.totals_before = (
             {name: np.zeros(len(schedule.arm)) for name in METRICS} for _ in ("from then on", "before")
         )
-        self.luck = [np.random.default_rng([seed, 4, number]) for number in range(len(schedule.policies))]
+        self.luck = np.random.default_rng([seed, 4])  # of the policies; twins under one policy have the same
         self.impressions = 0
 
     def nothing(self) -> Rounds:
@@ -70,7 +70,8 @@ class Platform:
             if not len(visits.users):
                 break
             parts += self._turn(visits, shelves, glow)
-            visits.go_on(turn)
+            if turn + 1 < options.most_requests_a_day:
+                visits.go_on(turn + 1)
         rounds = joined(parts, options.slots)
         self._remember_popularity(rounds)
         crowd.churn(people, options, everyone, day)
@@ -102,7 +103,7 @@ class Platform:
         if getattr(policy, "sees_truth", False):
             features["true_value"] = self._true_value(moment, candidates, glow, features["known"])
         requests = Requests(users, times, features)
-        item, propensity = policy.act(requests, candidates, self.luck[number], options.slots)
+        item, propensity = policy.act(requests, candidates, self.luck, options.slots)
         item = item.astype(np.int32)
         done = respond(world, moment, item, glow, crowd.is_known(people, users, item))
         crowd.remember(people, users, item, done.clicked, world.catalogue.topic)

@@ -57,7 +57,7 @@ class Visits:
         people.satisfaction[users] += options.satisfaction_pace * (done.experience - people.satisfaction[users])
 
     def go_on(self, turn: int) -> None:
-        """Who stays asks again; who leaves may come back later that day."""
+        """Who stays asks again, for the `turn`-th time today; who leaves may come back later that day."""
         run = self.run
         options, people = run.world.options, run.people
         logit = people.patience[self.users] + options.experience_to_stay * self.experience
@@ -71,5 +71,5 @@ class Visits:
         here = np.flatnonzero(stays | again)
         for name in ("users", "time", "step", "platform", "search", "experience"):
             setattr(self, name, getattr(self, name)[here])
-        self.key = keys(run.seed, self.users, self.day, turn + 1)
+        self.key = keys(run.seed, self.users, self.day, turn)
         self._begin(np.flatnonzero(self.step == 0))
