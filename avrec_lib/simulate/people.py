@@ -72,7 +72,7 @@ def draw_people(world: World, users: int, seed: int) -> People:
 
 
 def drift(people: People, options: WorldOptions, seed: int, day: int) -> None:
-    """Move every taste by a day: a random walk held to its centre, so that its spread stays what it is."""
+    """Move every taste by a day: a random walk that is pulled back to where the taste began."""
     if options.drift:
         noise = np.random.default_rng([seed, 3, day]).standard_normal(people.taste.shape, dtype=np.float32)
         pull = np.float32(options.drift**2 / 2)
@@ -115,13 +115,13 @@ def choose_platform(people: People, users: np.ndarray, hour: np.ndarray, key: np
 
 def remember(people: People, users: np.ndarray, items: np.ndarray, clicked: np.ndarray, topic: np.ndarray) -> None:
     """Note the choices (n, slots) of distinct `users`: in the observed taste, and as items known to them."""
-    for slot in range(items.shape[1]):  # one place at a time, so that no user stands twice in an assignment
-        hit = clicked[:, slot]
-        who, what = users[hit], items[hit, slot]
-        people.observed[who, topic[what]] += 1
-        people.latest[who, people.choices[who] % LATEST] = what
-        people.choices[who] += 1
-        people.chosen[who, what >> 3] |= np.left_shift(1, what & 7).astype(np.uint8)
+    row, slot = np.nonzero(clicked)
+    who, what = users[row], items[row, slot]
+    np.add.at(people.observed, (who, topic[what]), 1)
+    turn = people.choices[who] + np.cumsum(clicked, axis=1)[row, slot] - 1
+    people.latest[who, turn % LATEST] = what
+    people.choices[users] += clicked.sum(1)
+    np.bitwise_or.at(people.chosen, (who, what >> 3), np.left_shift(1, what & 7).astype(np.uint8))
 
 
 def is_known(people: People, users: np.ndarray, items: np.ndarray) -> np.ndarray:

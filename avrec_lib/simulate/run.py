@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,11 +108,6 @@ def begin(
             "Every one of {users} users needs an arm from 0 to {last}.", users=users, last=len(policies) - 1
         )
     return Platform(world, Schedule(policies, served, days_before, keep_candidates), seed)
-
-
-def daily_rounds(platform: Platform, days: int) -> Iterator[Rounds]:
-    """The rounds of a platform, a day at a time, for logs that need not fit in memory."""
-    yield from platform.days(days)
 
 
 def labels_of(platform: Platform, variants: Sequence[str] = ()) -> Labels:

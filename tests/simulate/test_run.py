@@ -149,6 +149,33 @@ def test_people_repeat_songs_but_not_videos() -> None:
     assert repeats("music") > 0.3 > 0.1 > repeats("video")
 
 
+def test_known_is_what_the_user_clicked_in_an_earlier_request(logged: Run) -> None:
+    rounds = logged.rounds
+    order = np.argsort(rounds.time, kind="stable")
+    clicked: dict[int, set[int]] = {}
+    for row in order[:2000]:
+        mine = clicked.setdefault(int(rounds.user[row]), set())
+        assert rounds.known[row].tolist() == [item in mine for item in rounds.candidates[row].tolist()]
+        mine |= set(rounds.item[row, rounds.clicked[row]].tolist())
+
+
+def test_the_observed_taste_is_what_was_stated_and_the_clicks_since() -> None:
+    world = make_world("video", **SMALL, search=0.0)
+    result = run(world, LOGGING, users=100, days=5)
+    rounds, topic = result.rounds, world.catalogue.topic
+    row, place = np.nonzero(rounds.clicked)
+    counted = np.zeros((100, 6))
+    np.add.at(counted, (rounds.user[row], topic[rounds.item[row, place]]), 1)
+    stated = result.people.observed - counted
+    assert np.allclose(stated.sum(1), world.options.stated_taste, atol=1e-3) and (stated > -1e-3).all()
+
+
+def test_the_evening_is_for_television() -> None:
+    rounds = run(make_world("video", **SMALL), UNIFORM, users=1000, days=3).rounds
+    evening, morning = ((rounds.platform == 2)[rows].mean() for rows in (rounds.hour > 18, rounds.hour < 11))
+    assert evening > 1.2 * morning > 0
+
+
 def test_totals_are_sums_of_the_rounds(logged: Run) -> None:
     rounds, users = logged.rounds, len(logged.people)
     assert np.bincount(rounds.user, rounds.clicked.sum(1), users) == pytest.approx(logged.totals["clicks"])
