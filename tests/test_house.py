@@ -55,8 +55,15 @@ def test_calibration_tries_yardsticks_without_a_model_or_a_report():
     assert offenders("calibrate", ("avrec_lib.models", "avrec_lib.training", "avrec_lib.report")) == []
 
 
-def test_data_knows_no_model_and_no_evaluation():
-    assert offenders("data", ("avrec_lib.models", "avrec_lib.evaluate")) == []
+def test_the_simulator_knows_policies_by_protocol_and_nothing_that_learns_judges_or_reports():
+    others = ("models", "policies", "training", "evaluate", "report", "runs", "widgets")
+    contract = "avrec_lib.evaluate.off_policy.feedback"  # what a logged bandit is
+    found = offenders("simulate", tuple(f"avrec_lib.{room}" for room in others))
+    assert [line for line in found if contract not in line] == []
+
+
+def test_data_knows_no_model_no_simulator_and_no_evaluation():
+    assert offenders("data", ("avrec_lib.models", "avrec_lib.simulate", "avrec_lib.evaluate")) == []
 
 
 def test_reports_know_no_model_and_not_what_runs_notebooks():

@@ -45,6 +45,7 @@ def list_data(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for
         title = say("your own; {source}", source=facts["source"])
         typer.echo(f"{typer.style(facts['name'], bold=True)} – {title}\n  {size_in_words(facts['counts'])}")
     typer.echo(say("Get one with: avrec data get NAME. Import your own log with: avrec data import FILE."))
+    typer.echo(say("Simulate one with: avrec data get simulated --world video --users 1000 --days 30"))
 
 
 def get_data(
@@ -53,13 +54,28 @@ def get_data(
         Path | None, typer.Option("--from", metavar="FILE", help="An archive or folder you already have.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Read it anew even if it is here.")] = False,
+    world: Annotated[
+        str | None, typer.Option(metavar="video|music", help="simulated: what kind of platform [video].")
+    ] = None,
+    users: Annotated[int | None, typer.Option(min=1, help="simulated: how many people [1000].")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="simulated: how many days [30].")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="simulated: which catalogue and people [0].")] = None,
 ) -> None:
-    """Get a named data set into data/: downloaded (resumed, verified, from a mirror if need be) or read from FILE."""
+    """Get a named data set into data/: downloaded (resumed, verified, from a mirror if need be) or read from FILE.
+
+    NAME simulated makes a log of a platform whose truth is known.
+    """
+    from avrec_lib.cli.simulated import Wanted, get_simulated, is_simulated, refuse_for
     from avrec_lib.data.fetch import get
     from avrec_lib.stopping import stopping_on_terminate
 
+    wanted = Wanted(world, users, days, seed)
     with stopping_on_terminate():
-        dataset = get(name, archive.expanduser() if archive else None, force)
+        if is_simulated(name) and not archive:
+            dataset = get_simulated(name, wanted, force)
+        else:
+            refuse_for(name, wanted)
+            dataset = get(name, archive.expanduser() if archive else None, force)
     typer.echo(f"{dataset.name}: {size_in_words(dataset.card.counts)}. {dataset.folder}")
     for note in dataset.card.notes:
         typer.echo(f"  {say(note)}")

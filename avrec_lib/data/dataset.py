@@ -139,9 +139,11 @@ def table_facts(rows: pl.LazyFrame, table: str, hashes: str = "") -> dict[str, i
     columns = [name for name in rows.collect_schema().names() if name != hashes]
     facts = [pl.len().alias("rows"), (pl.col(hashes) if hashes else row_hash(columns)).sum().alias("hash")]
     facts += [pl.col(column).count() for column in columns]
-    if table == "events":
-        facts += [pl.col(f"{kind}_id").drop_nulls().n_unique().alias(f"{kind}s") for kind in ("user", "item")]
-    return rows.select(facts).collect(engine="streaming").row(0, named=True)
+    kinds = ("user", "item") if table == "events" else ()
+    # Plans of their own: in one selection with the sums, Polars holds every column in memory until all ids are counted.
+    distinct = [rows.select(pl.col(f"{kind}_id").drop_nulls().unique()).select(pl.len()) for kind in kinds]
+    sums, *counts = pl.collect_all([rows.select(facts), *distinct], engine="streaming")
+    return sums.row(0, named=True) | {f"{kind}s": count.item() for kind, count in zip(kinds, counts, strict=True)}
 
 
 def counts_of(facts: Mapping[str, int], table: str) -> dict[str, int]:
