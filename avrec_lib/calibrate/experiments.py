@@ -37,6 +37,18 @@ def _errors(size: int, seed: int, workers: int) -> Tables:
     return {data: errors(size, data, seed=seed, workers=workers) for data in ("digits", "synthetic")}
 
 
+def _ab_tests(name: str) -> Run:
+    def run(size: int, seed: int, workers: int) -> Tables:
+        return {name: getattr(import_module("avrec_lib.calibrate.ab_tests"), name)(size, seed)}
+
+    return run
+
+
+def _interleaving(size: int, seed: int, workers: int) -> Tables:
+    module = import_module("avrec_lib.calibrate.interleaving")
+    return {"no_preference": module.no_preference(size, seed), "gain_over_ab": module.gain_over_ab(size, seed)}
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     "off-policy-coverage": Experiment(
         "How many 95 % intervals of off-policy values hold the truth, in worlds with support?", 1000, _coverage
@@ -47,7 +59,24 @@ EXPERIMENTS: dict[str, Experiment] = {
     "off-policy-errors": Experiment(
         "How far are off-policy estimates from the truth, on digits as a bandit and on simulated logs?", 100, _errors
     ),
-}
+    "ab-level": Experiment(
+        "A/A tests: how often is an effect found that is not there, at the end and with daily peeking?", 10_000,
+        _ab_tests("level"),
+    ),
+    "ab-power": Experiment(
+        "What share of the fixed test's finds does the sequential test make, read daily?", 10_000, _ab_tests("power")
+    ),
+    "ab-cuped": Experiment(
+        "Does CUPED keep the level, and cut the variance by the squared correlation?", 10_000, _ab_tests("cuped")
+    ),
+    "ab-assignment": Experiment(
+        "How often is a broken assignment caught, and a sound one accused?", 10_000, _ab_tests("broken_assignment")
+    ),
+    "interleaving": Experiment(
+        "Does interleaving see no preference where there is none, and the winner at the size that it predicts?", 10_000,
+        _interleaving,
+    ),
+}  # fmt: skip
 
 
 def experiment(name: str) -> Experiment:
