@@ -54,13 +54,13 @@ class WorldOptions:
     stated_taste: float = 6.0  # clicks that the first observed taste is worth
     stated_noise: float = 0.8  # error of the first observed taste, in its standard deviations
     new_users: float = 0.1  # share of the users who join while the world runs, evenly over its first 30 days
-    habit: float = -1.4  # logit of a visit on a day, at satisfaction 0
-    spread_of_habit: float = 1.6
+    habit: float = -1.6  # logit of a visit on a day, at satisfaction 0
+    spread_of_habit: float = 1.9
     satisfaction_to_return: float = 1.2
     weekend_to_return: float = 0.25
     again: float = 0.35  # chance of another session on the same day
-    patience: float = 0.9  # logit of asking for a further slate
-    spread_of_patience: float = 1.1
+    patience: float = 1.1  # logit of asking for a further slate
+    spread_of_patience: float = 1.3
     experience_to_stay: float = 0.8
     satisfaction_pace: float = 0.1  # how far one slate moves the running satisfaction
     churn: float = 0.008  # chance a day of leaving for good, at satisfaction 0
@@ -121,7 +121,7 @@ VIDEO = WorldOptions()
 
 MUSIC = WorldOptions(
     kind="music", median_seconds=215.0, spread_of_seconds=0.28, shortest_seconds=60.0, longest_seconds=900.0,
-    items_a_creator=10, popularity_tail=1.1, new_items=0.15, drift=0.03, habit=-1.8, again=0.45, slots=5,
+    items_a_creator=10, popularity_tail=1.1, new_items=0.15, drift=0.03, habit=-1.9, again=0.45, slots=5,
     popular_share=0.25, taste_share=0.35, new_share=0.05, known_share=0.12, retrieval_power=0.6, click=-2.7,
     known_to_click=1.0, length_to_click=0.0, attention=(140.0, 160.0, 170.0), match_to_watch=0.6, spread_of_watch=0.7,
     like=-4.2,
