@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from avrec_lib.calibrate.shares import exact_interval
 from avrec_lib.errors import UsageError
 
 RUNS_AT_ONCE = 500
@@ -26,12 +27,9 @@ class Rate:
     most: float | None = None
     by_limit: bool = False
 
-    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Exact interval of the rate (Clopper and Pearson 1934)."""
-        from scipy.stats import binomtest
-
-        low, high = binomtest(self.happened, self.runs).proportion_ci(confidence, method="exact")
-        return float(low), float(high)
+    def interval(self) -> tuple[float, float]:
+        """Exact 95 % interval of the rate."""
+        return exact_interval(self.happened, self.runs)
 
     @property
     def kept(self) -> bool | None:
@@ -46,7 +44,10 @@ class Rate:
 def rate_table(rates: Iterable[Rate]) -> pl.DataFrame:
     """Columns case, test, rate, low, high (exact 95 %), runs, least, most (null: nothing promised), kept."""
     rows = [
-        (one.case, one.test, one.happened / one.runs, *one.interval(), one.runs, one.least, one.most, one.kept)
+        (
+            one.case, one.test, one.happened / one.runs, *one.interval(), one.runs, one.least,
+            one.most, one.kept,
+        )
         for one in rates
     ]  # fmt: skip
     number = pl.Float64
