@@ -10,25 +10,27 @@ import polars as pl
 from avrec_lib.evaluate.off_policy.assessment import Assessment
 
 SENTENCES = {
-    "better": "**{policy} would earn more than what was logged**: {value} {unit} a round against {logged}, a "
-    "difference of {difference} ({estimator}).",
-    "worse": "**{policy} would earn less than what was logged**: {value} {unit} a round against {logged}, a "
-    "difference of {difference} ({estimator}).",
-    "cannot be decided": "**Whether {policy} would earn more or less than what was logged cannot be decided**: "
-    "{value} {unit} a round against {logged}, a difference of {difference} ({estimator}).",
+    "better": "**{policy} would earn more than what was logged**: {value} against {logged} on average, a difference of "
+    "{difference} ({estimator}).",
+    "worse": "**{policy} would earn less than what was logged**: {value} against {logged} on average, a difference of "
+    "{difference} ({estimator}).",
+    "cannot be decided": "**Whether {policy} would earn more or less than what was logged cannot be decided**: {value} "
+    "against {logged} on average, a difference of {difference} ({estimator}).",
     "these logs cannot tell": "**These logs cannot tell what {policy} would earn.** To know it within ± 10 % of what "
     "was logged would have taken about {rounds} rounds, if {explored} of them had chosen at random.",
-    "these logs cannot tell, no plan": "**These logs cannot tell what {policy} would earn**, and nothing in them says "
-    "how many rounds would.",
+    "these logs cannot tell, no plan": "**These logs cannot tell what {policy} would earn**, and more rounds like them "
+    "would not help: something in them does not fit.",
 }
 PLANNED_SHARE = 0.1
 """The share of random rounds that a refusal names; the table of the plan has others."""
 
 
-def answer_sentence(found: Assessment, unit: str = "") -> tuple[str, dict[str, str]]:
+def answer_sentence(found: Assessment) -> tuple[str, dict[str, str]]:
     """The template and its values (formatted text) for `finding(template, **values)`."""
     answer = found.answer
     if answer is None:
+        if found.plan is None:
+            return SENTENCES["these logs cannot tell, no plan"], {"policy": found.policy}
         row = found.plan.sort((pl.col("explored") - PLANNED_SHARE).abs()).row(0, named=True)
         if row["rounds"] is None:
             return SENTENCES["these logs cannot tell, no plan"], {"policy": found.policy}
@@ -36,8 +38,8 @@ def answer_sentence(found: Assessment, unit: str = "") -> tuple[str, dict[str, s
         return SENTENCES["these logs cannot tell"], words
     digits = decimals(answer.value, answer.difference_low, answer.difference_high)
     return SENTENCES[found.verdict], {
-        "policy": found.policy, "unit": unit, "estimator": found.estimator,
-        "value": with_ends(answer.value, answer.low, answer.high, digits),
+        "policy": found.policy, "estimator": found.estimator,
+        "value": f"{with_ends(answer.value, answer.low, answer.high, digits)} {found.unit}".strip(),
         "logged": f"{found.logged:.{digits}f}",
         "difference": with_ends(answer.difference, answer.difference_low, answer.difference_high, digits, signed=True),
     }  # fmt: skip
@@ -83,4 +85,5 @@ def decimals(*numbers: float) -> int:
 def with_ends(value: float, low: float, high: float, digits: int, *, signed: bool = False) -> str:
     """`+0.012 [0.004, 0.020]`."""
     ends = ", ".join(f"{end:.{digits}f}".replace("-", "−") for end in (low, high))
-    return f"{value:{'+' if signed else ''}.{digits}f} [{ends}]".replace("-", "−")
+    shown = f"{value:{'+' if signed and round(value, digits) else ''}.{digits}f}"
+    return f"{shown.removeprefix('-') if not round(value, digits) else shown} [{ends}]".replace("-", "−")

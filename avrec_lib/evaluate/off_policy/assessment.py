@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,7 @@ import polars as pl
 from avrec_lib.data.facts import LEVELS, Fact, Level
 from avrec_lib.evaluate.off_policy.bounds import guaranteed_value
 from avrec_lib.evaluate.off_policy.checks import lights
+from avrec_lib.evaluate.off_policy.embeddings import Embeddings, MarginalInversePropensity, marginal_weights
 from avrec_lib.evaluate.off_policy.estimators import (
     DirectMethod,
     DoublyRobust,
@@ -24,23 +25,36 @@ from avrec_lib.evaluate.off_policy.estimators import (
     evidence_of,
 )
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
-from avrec_lib.evaluate.off_policy.intervals import Totals, estimates_table
+from avrec_lib.evaluate.off_policy.identification import Ends, Extremes, ends_of
+from avrec_lib.evaluate.off_policy.intervals import VARIANCE_ONLY, Totals, estimates_table
 from avrec_lib.evaluate.off_policy.planning import logging_plan
-from avrec_lib.evaluate.off_policy.slope import tuned
+from avrec_lib.evaluate.off_policy.slates import (
+    SlateCascade,
+    SlateIndependent,
+    SlateStandard,
+    as_single_rounds,
+    is_slated,
+)
+from avrec_lib.evaluate.off_policy.slope import Choice, tuned
 from avrec_lib.evaluate.off_policy.support import Support, support_of
 
 Verdict = Literal["better", "worse", "cannot be decided", "these logs cannot tell"]
 REFUSED: Verdict = "these logs cannot tell"
 HALF_WIDTH = 0.1  # of the mean logged reward: what a plan aims at
 PRECISE_ENOUGH = 1e-12
+MENDED_BY_ROUNDS = {"support", "exploration", "effective_size", "largest_weight", "rewarded_rounds"}
+"""Red lights that another log of the same kind, longer or with more exploration, could turn off."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The value of a policy per round with its 95 % interval, and its difference from what the log itself earned.
+    """The value of a policy per round (per slate, where requests have several rounds) with its 95 % interval, and its
+    difference from what the log itself earned.
 
-    Where target mass has no support the ends are those of the worst and the best that it could earn (`widened`).
-    `guaranteed` is a lower bound that holds for any n and any shape; None where rewards have no known largest value.
+    Where target mass has no support the ends are the 95 % ends of the worst and of the best that it could earn
+    (`widened`, see `identification`); `assumed` says that the best is the largest reward seen. `guaranteed` is a lower
+    bound that holds for any n and any shape; None where rewards have no known largest value, and for estimated
+    propensities.
     """
 
     value: float
@@ -51,6 +65,7 @@ class Answer:
     difference_high: float
     guaranteed: float | None
     widened: bool
+    assumed: bool
 
 
 @dataclass(frozen=True)
@@ -59,7 +74,8 @@ class Assessment:
 
     - `estimates`: see `intervals.estimates_table`; `estimator` names the row that the answer is made of.
     - `paths`: how clip, switch and shrinkage were chosen (`slope.Choice.path`), by estimator.
-    - `plan`: what logging would carry an answer of ± 10 % of the mean reward (`planning.logging_plan`).
+    - `plan`: what logging would carry an answer of ± 10 % of the mean reward (`planning.logging_plan`); None where the
+      red lights say that more rounds of the kind would not help.
     """
 
     policy: str
@@ -72,7 +88,9 @@ class Assessment:
     support: Support
     evidence: Evidence
     paths: dict[str, pl.DataFrame]
-    plan: pl.DataFrame
+    plan: pl.DataFrame | None
+    ends: Ends
+    unit: str
 
     @property
     def level(self) -> Level:
@@ -86,58 +104,90 @@ class Assessment:
 
 
 def assess(
-    log: LoggedFeedback, target: TargetPolicy, predicted: np.ndarray | None = None, *,
+    log: LoggedFeedback, target: TargetPolicy, predicted: np.ndarray | None = None, *, facts: Iterable[Fact] = (),
     largest_reward: float | None = None, resamples: int = 1000, seed: int = 0,
 ) -> Assessment:  # fmt: skip
     """Everything that `log` says of the value of `target`, answered only where it carries the answer.
 
     `predicted` (n, a) are cross-fitted rewards (`reward_models.predicted_rewards`); with them the answer is that of
-    SNDR, without that of SNIPS: which one is said before the log is looked at, not picked among the results.
-    `largest_reward` is the largest that a reward can be, for the guaranteed bound; rewards of 0 and 1 need none.
+    SNDR, without that of SNIPS: which one is said before the log is looked at, not picked among the results. Where
+    requests have several rounds it is the value of a whole slate in the cascade form (SNRIPS), without a model; its
+    probabilities are those of an item given the items above it. `facts` are what was found while the log was read: a
+    red one refuses, too. `largest_reward` is the largest that a round can earn; clicks need none. Raises UsageError for
+    a reward above it.
     """
-    evidence = evidence_of(log, target, predicted)
+    extremes = Extremes.of(log.rewards, largest_reward)
+    choices: dict[str, Choice] = {}
+    found = [fact for fact in facts if fact.level == "red"]
+    evidence: Evidence
+    if is_slated(log):
+        longest = int(np.unique(log.requests, return_counts=True)[1].max())  # type: ignore[call-overload]
+        log, target, evidence = as_single_rounds(log, target)
+        extremes, predicted = extremes.times(longest), None
+        headline: Estimator = SlateCascade(self_normalised=True)
+        asked: list[Estimator] = [
+            SlateStandard(), SlateStandard(self_normalised=True), SlateIndependent(self_normalised=True),
+            SlateCascade(), headline,
+        ]  # fmt: skip
+        found.append(Fact("slates", longest, None, "amber", SLATES))
+    else:
+        evidence = evidence_of(log, target, predicted)
+        predicted = predicted if evidence.expected is not None else None
+        headline = SelfNormalised() if predicted is None else SelfNormalisedDoublyRobust()
+        asked, choices = _single_estimators(log, target, evidence)
+    support = support_of(log, target, evidence)
+    facts = (*found, *lights(log, target, evidence, support, headline.ratios(evidence), predicted))
+    red = {fact.name for fact in facts if fact.level == "red"}
+    ends = ends_of(headline, log, target, evidence, support, extremes, predicted)
+    estimates = estimates_table(asked, evidence, resamples=resamples, seed=seed)
+    if support.missing > 0:
+        estimates = estimates.with_columns(says=pl.lit(VARIANCE_ONLY))
+    guaranteed = None if log.propensities_estimated or extremes.assumed else guaranteed_value(evidence, extremes.best)
+    answer = None if red else _answer(ends, evidence, support, extremes, guaranteed, resamples, seed)
+    return Assessment(
+        target.name, headline.name, estimates, facts, answer, verdict_of(answer), float(log.rewards.mean()), support,
+        evidence, {name: choice.path for name, choice in choices.items()},
+        _plan(log, target, evidence, support) if red <= MENDED_BY_ROUNDS else None, ends, log.unit,
+    )  # fmt: skip
+
+
+SLATES = (
+    "Requests show up to {value} items: the value is that of a whole slate, if what an item earns depends on the items "
+    "above it and not on those below (cascade)."
+)
+
+
+def _single_estimators(
+    log: LoggedFeedback, target: TargetPolicy, evidence: Evidence
+) -> tuple[list[Estimator], dict[str, Choice]]:
+    """Every estimator that the evidence allows, and how the settings of three of them were chosen."""
     modelled = evidence.expected is not None
-    headline: Estimator = SelfNormalisedDoublyRobust() if modelled else SelfNormalised()
     families = ("clipped IPS", "Switch-DR", "DRos") if modelled else ("clipped IPS",)
     choices = {family: tuned(family, evidence) for family in families}
     asked: list[Estimator] = [InversePropensity(), SelfNormalised(), choices["clipped IPS"].estimator]
     if modelled:
-        asked += [DirectMethod(), DoublyRobust(), headline]
+        asked += [DirectMethod(), DoublyRobust(), SelfNormalisedDoublyRobust()]
         asked += [choices[family].estimator for family in families[1:]]
-    support = support_of(log, target, evidence)
-    facts = lights(log, target, evidence, support, headline.ratios(evidence), predicted if modelled else None)
-    refused = any(fact.level == "red" for fact in facts)
-    answer = None if refused else answer_of(headline, evidence, support, largest_reward, resamples, seed)
-    logged = float(log.rewards.mean())
-    return Assessment(
-        target.name, headline.name, estimates_table(asked, evidence, resamples=resamples, seed=seed), facts, answer,
-        verdict_of(answer), logged, support, evidence, {name: choice.path for name, choice in choices.items()},
-        _plan(log, target, evidence, support),
-    )  # fmt: skip
+    if log.logging is not None and target.probabilities is not None and log.action_features is not None:
+        asked.append(MarginalInversePropensity(marginal_weights(log, target, Embeddings.of_actions(log))))
+    return asked, choices
 
 
-def answer_of(
-    estimator: Estimator, evidence: Evidence, support: Support, largest_reward: float | None, resamples: int, seed: int,
-    confidence: float = 0.95,
+def _answer(
+    ends: Ends, evidence: Evidence, support: Support, extremes: Extremes, guaranteed: float | None, resamples: int,
+    seed: int,
 ) -> Answer:  # fmt: skip
-    """The answer of one estimator at a confidence, widened where mass without support asks for it."""
-    ratios = estimator.ratios(evidence)
-    totals = Totals.of([ratios, (*ratios, Ratio(-evidence.rewards))], evidence.users)
-    value, difference = totals.estimates()
-    lows, highs = totals.intervals(resamples, seed, confidence)
-    worst, best = _extremes(evidence.rewards)
-    logged, missing = float(evidence.rewards.mean()), support.missing
-    low, high = (1 - missing) * lows[0] + missing * worst, (1 - missing) * highs[0] + missing * best
-    # The same for the difference: what the missing mass could earn, less what the log earned.
-    difference_low, difference_high = (
-        float((1 - missing) * end + missing * (extreme - logged))
-        for end, extreme in ((lows[1], worst), (highs[1], best))
-    )
-    largest = largest_reward if largest_reward is not None else 1.0 if is_binary(evidence.rewards) else None
-    guaranteed = None if largest is None else guaranteed_value(evidence, largest)
+    logged = Ratio(-evidence.rewards)
+    kinds = (ends.value, ends.low, ends.high)
+    totals = Totals.of([*kinds, *((*kind, logged) for kind in kinds)], evidence.users)
+    values = totals.estimates()
+    lows, highs = totals.intervals(resamples, seed)
+    if guaranteed is not None and np.isnan(guaranteed):
+        guaranteed = None
+    widened = support.missing > 0
     return Answer(
-        float(value), float(low), float(high), float(difference), difference_low, difference_high,
-        None if guaranteed is None or np.isnan(guaranteed) else guaranteed, missing > 0,
+        float(values[0]), float(lows[1]), float(highs[2]), float(values[3]), float(lows[4]), float(highs[5]),
+        guaranteed, widened, widened and extremes.assumed,
     )  # fmt: skip
 
 
@@ -150,39 +200,6 @@ def verdict_of(answer: Answer | None) -> Verdict:
     return "worse" if answer.difference_high < -PRECISE_ENOUGH else "cannot be decided"
 
 
-def is_binary(rewards: np.ndarray) -> bool:
-    """Whether all rewards are 0 or 1."""
-    return bool(np.isin(rewards, (0, 1)).all())
-
-
-def _extremes(rewards: np.ndarray) -> tuple[float, float]:
-    """The worst and the best that actions nobody tried could earn on average: 0 and 1, or 5 % and 95 % of rewards."""
-    if is_binary(rewards):
-        return 0.0, 1.0
-    low, high = np.quantile(rewards, (0.05, 0.95))
-    return float(low), float(high)
-
-
 def _plan(log: LoggedFeedback, target: TargetPolicy, evidence: Evidence, support: Support) -> pl.DataFrame:
     scale = abs(float(log.rewards.mean())) or float(np.abs(log.rewards).max()) or 1.0
     return logging_plan(log, target, evidence, HALF_WIDTH * scale, missing=support.missing)
-
-
-def best_policy(assessments: Sequence[Assessment], *, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """The policy whose value the log bounds highest from below, each at its share of 5 % over all that were asked.
-
-    Keys policy, value, low (holds for all policies together with 95 %), asked, answered; policy is None when every
-    one was refused. Choosing the highest estimate instead would favour the one that the log knows least.
-    """
-    answered = [one for one in assessments if one.answer is not None]
-    best: dict[str, Any] = {"policy": None, "value": None, "low": None}
-    estimators: dict[str, Estimator] = {
-        one.name: one for one in (SelfNormalised(), SelfNormalisedDoublyRobust())
-    }  # fmt: skip
-    for one in answered:
-        # One-sided: an interval of 1 − 2α has a lower end that holds with 1 − α.
-        confidence = 1 - 2 * 0.05 / len(assessments) if len(assessments) > 1 else 0.9
-        answer = answer_of(estimators[one.estimator], one.evidence, one.support, None, resamples, seed, confidence)
-        if best["low"] is None or answer.low > best["low"]:
-            best = {"policy": one.policy, "value": answer.value, "low": answer.low}
-    return best | {"asked": len(assessments), "answered": len(answered)}

@@ -6,10 +6,10 @@ import numpy as np
 
 from avrec_lib.data.facts import Fact, Level, in_percent
 from avrec_lib.evaluate.off_policy.estimators import Evidence, Ratio
-from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
+from avrec_lib.evaluate.off_policy.feedback import CERTAIN, LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.intervals import Totals, fewest_by_skewness, standard_error
 from avrec_lib.evaluate.off_policy.reward_models import fit_quality
-from avrec_lib.evaluate.off_policy.support import CERTAIN, Support
+from avrec_lib.evaluate.off_policy.support import Support
 
 FEWEST_EFFECTIVE = {"red": 30, "amber": 100}
 """Users (rounds, where users are not known) that the weights leave: Cochran's 30, and where digits become worth it."""
@@ -66,7 +66,8 @@ def missing_support(support: Support) -> Fact:
         "red": "{missing} of what the policy would do was never tried by the logging policy (actions never taken: "
         "{never}). What it earns there nobody knows; up to {limit} could be bracketed by the worst and the best.",
         "amber": "{missing} of what the policy would do was never tried by the logging policy (actions never taken: "
-        "{never}). The interval is widened by the worst and the best that it could earn there.",
+        "{never}). The interval reaches from the worst to the best that it could earn there: from 0 to 1 click, or to "
+        "the largest reward that is given or was seen.",
         "info": "Nothing says that the policy would do what was never tried.",
     }[level]
     return Fact("support", support.never_taken or 0, missing, level, template, words)

@@ -12,17 +12,18 @@ from avrec_lib.errors import DataError
 from avrec_lib.schema import Event
 
 REQUEST = ["user_id", "request_id", "item_id"]
+KEY = [*REQUEST, "place"]
 OF_ROUND = ("timestamp", "platform", "policy", "position")
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
     """`rounds` in the order of the log: user_id, item_id, request_id, propensity, timestamp, platform, policy,
-    position, and the `watch_seconds`, `value` and `event` of the row itself. `key` tells the rounds apart.
+    position, and the `watch_seconds`, `value` and `event` of the row itself. `place` is the position where the request
+    shows the item at several, else null.
     """
 
     rounds: pl.DataFrame
-    key: Sequence[str]
     has_impressions: bool
     facts: Sequence[Fact]
 
@@ -44,21 +45,21 @@ def rounds_shown(events: pl.DataFrame, anything: bool = False) -> Shown:
             hint="Off-policy values need what was shown with its probability, or missing='estimate'.",
         )
     asked = pl.col("request_id").is_not_null()
-    twice = shown.filter(asked).group_by(REQUEST).agg(pl.col("position").n_unique())
-    key = [*REQUEST, "position"] if (twice["position"] > 1).any() else REQUEST
-    first = [pl.col(name).first() for name in ("event", *OF_ROUND) if name not in key]
+    several = asked & (pl.col("position").n_unique().over(REQUEST) > 1)
+    shown = shown.with_columns(place=pl.when(several).then(pl.col("position")))
+    first = [pl.col(name).first() for name in ("event", *OF_ROUND)]
     sums = [pl.col("watch_seconds").sum(), pl.col("value").sum()]
     grouped = (
-        shown.with_row_index("row").filter(asked).group_by(key, maintain_order=True)
+        shown.with_row_index("row").filter(asked).group_by(KEY, maintain_order=True)
         .agg(*first, *sums, pl.col("row").first(), pl.col("propensity").max(), least=pl.col("propensity").min(),
              times=pl.len())
     )  # fmt: skip
     _check_one_propensity(grouped)
     alone = shown.with_row_index("row").filter(~asked)
-    columns = ["row", "user_id", "item_id", "request_id", "propensity", "event", *OF_ROUND, "watch_seconds", "value"]
+    columns = ["row", *KEY, "propensity", "event", *OF_ROUND, "watch_seconds", "value"]
     rounds = pl.concat([grouped.select(columns), alone.select(columns)]).sort("row").drop("row")
     again = int(grouped.select((pl.col("times") - 1).sum()).item() or 0)
-    return Shown(rounds, key, has_impressions, _repeats(again, shown.height) if has_impressions else [])
+    return Shown(rounds, has_impressions, _repeats(again, shown.height) if has_impressions else [])
 
 
 def rewards_of(events: pl.DataFrame, shown: Shown, reward: str, *, amount: bool) -> tuple[pl.Series, list[Fact]]:
@@ -81,14 +82,23 @@ def rewards_of(events: pl.DataFrame, shown: Shown, reward: str, *, amount: bool)
             hint="Give what was shown and what came of it the same request_id.", count=without, rounds=rounds.height,
         )  # fmt: skip
     asked = outcomes.filter(pl.col("request_id").is_not_null())
-    came = asked.group_by(shown.key).agg(came=pl.col(reward).sum() if amount else pl.lit(1.0).first())
-    joined = rounds.join(came, on=shown.key, how="left", nulls_equal=True, maintain_order="left")
+    asked = _placed(asked, rounds)
+    came = asked.group_by(KEY).agg(came=pl.col(reward).sum() if amount else pl.lit(1.0).first())
+    joined = rounds.join(came, on=KEY, how="left", nulls_equal=True, maintain_order="left")
     values = joined.select(
         pl.when(pl.col("request_id").is_null()).then(own).otherwise(pl.col("came").fill_null(0.0)).alias("reward")
     ).to_series()  # fmt: skip
-    lost = asked.join(rounds, on=shown.key, how="anti", nulls_equal=True).height
+    lost = asked.join(rounds, on=KEY, how="anti", nulls_equal=True).height
     lost += outcomes.height - asked.height if shown.has_impressions else 0
     return values, _unjoined(lost, outcomes.height)
+
+
+def _placed(outcomes: pl.DataFrame, rounds: pl.DataFrame) -> pl.DataFrame:
+    """Outcomes with the place of their round: without a position of their own, the first of several."""
+    several = rounds.drop_nulls("place").group_by(REQUEST).agg(first=pl.col("place").min())
+    joined = outcomes.join(several, on=REQUEST, how="left", maintain_order="left")
+    place = pl.when(pl.col("first").is_not_null()).then(pl.coalesce("position", "first"))
+    return joined.with_columns(place=place).drop("first")
 
 
 def _check_one_propensity(grouped: pl.DataFrame) -> None:

@@ -11,6 +11,8 @@ from avrec_lib.errors import DataError
 
 SUM_TOLERANCE = 1e-6
 """How far from one the probabilities of a round may add up: single precision with a few hundred actions."""
+CERTAIN = 1 - SUM_TOLERANCE
+"""A propensity from here on leaves nothing to chance."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class LoggedFeedback:
     - `rewards` (n,): what came back (0 or 1 for a click, seconds watched, …), in `unit`.
     - `propensities` (n,): probability with which the logging policy took it, above 0 and at most 1.
     - `logging` (n, a): its probabilities of all actions, where they are known.
-    - `users` (n,): rows of the users; rounds of one user are drawn together. Without it each round stands alone.
+    - `users` (n,): whole numbers that tell users apart (numbered from 0 here); rounds of one user are drawn together.
+      Without it each round stands alone.
     - `contexts` (n, d): numbers known before the action was taken, for reward models; NaN where unknown.
     - `positions`, `requests`, `times` (n,): place in its slate from 0, slate, and seconds, where the log has them.
     - `action_features` (a, e): integer codes of what actions have in common (category, creator), for embeddings.
@@ -47,7 +50,12 @@ class LoggedFeedback:
     propensities_estimated: bool = False
 
     def __post_init__(self) -> None:
+        # Clicks often come as whole numbers or truth values, whose negative would be another number.
+        for name in ("rewards", "propensities"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
         _check_shapes(self)
+        if self.users is not None:
+            object.__setattr__(self, "users", _numbered(self.users))
         _check_actions(self)
         _check_propensities(self)
         if self.logging is not None:
@@ -71,8 +79,7 @@ class LoggedFeedback:
         kept: dict[str, Any] = {
             name: None if (array := getattr(self, name)) is None else array[rounds] for name in fields
         }
-        users = None if self.users is None else np.unique(self.users[rounds], return_inverse=True)[1]
-        return replace(self, **kept, users=users)
+        return replace(self, **kept, users=None if self.users is None else self.users[rounds])
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,14 @@ class TargetPolicy:
             raise DataError("{count} of {rounds} probabilities of the policy {name} are missing, below 0 or above 1.",
                             count=wrong, rounds=len(log), name=repr(name))  # fmt: skip
         return cls(name, of_logged)
+
+
+def _numbered(users: np.ndarray) -> np.ndarray:
+    """Users as numbers from 0 without a gap."""
+    present = np.zeros(0, dtype=bool)
+    if users.min() >= 0 and users.max() < 4 * len(users):
+        present = np.bincount(users) > 0
+    return users if present.size and present.all() else np.unique(users, return_inverse=True)[1]
 
 
 def check_probabilities(probabilities: np.ndarray, shape: tuple[int, int], name: str) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 from avrec_lib.errors import DataError
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.rounds import rows_among
+from avrec_lib.evaluate.off_policy.slates import is_slated
 
 
 def frequency_policy(name: str, own: LoggedFeedback, log: LoggedFeedback, *, by_position: bool = True) -> TargetPolicy:
@@ -16,8 +17,13 @@ def frequency_policy(name: str, own: LoggedFeedback, log: LoggedFeedback, *, by_
     This is its average over who asked and when: where it looked at the context, the target is another policy that takes
     each action as often at each place, and the mean reward of `own` is not exactly its truth. Without positions in both
     logs, or with `by_position` false, all places together count. Raises DataError for an action that `log` does not
-    know, and for a position that `own` has no round of.
+    know, for a position that `own` has no round of, and for a log of slates: there a policy is known by what it does
+    given the items above, which an average does not tell.
     """
+    if is_slated(log):
+        raise DataError("In a log of slates the policy {name} cannot be known by its frequencies: what it does depends "
+                        "on the items above.", hint="Bring its probabilities given the items above.",
+                        name=repr(name))  # fmt: skip
     known = rows_among(pl.Series(own.action_ids.astype(str)), pl.Series(log.action_ids.astype(str)))
     strange = known[own.actions] < 0
     if strange.any():
@@ -43,6 +49,14 @@ def frequency_policy(name: str, own: LoggedFeedback, log: LoggedFeedback, *, by_
 
 
 def uniform_policy(log: LoggedFeedback, name: str = "uniform") -> TargetPolicy:
-    """Each action of `log` with the same probability, as a target."""
+    """Each action of `log` with the same probability, as a target; in slates each of those not shown above."""
+    if is_slated(log):
+        slates = np.unique(log.requests, return_inverse=True)[1]  # type: ignore[call-overload]
+        positions = np.zeros(len(log)) if log.positions is None else log.positions
+        order = np.lexsort((positions, slates))
+        starts = np.flatnonzero(np.diff(slates[order], prepend=-1))
+        depth = np.empty(len(log), dtype=np.int64)
+        depth[order] = np.arange(len(log)) - np.repeat(starts, np.diff(starts, append=len(log)))
+        return TargetPolicy(name, 1 / np.maximum(log.action_count - depth, 1))
     share = 1 / log.action_count
     return TargetPolicy(name, np.full(len(log), share), np.broadcast_to(share, (len(log), log.action_count)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -89,28 +90,43 @@ def logged_rounds(
     return LoggedRounds(made.log, made.rounds, [*facts, *unjoined, *made.facts])
 
 
-def other_policies(
-    dataset: Dataset, own: LoggedRounds, reward: str = "click", *, platform: Names | None = None
-) -> tuple[list[TargetPolicy], dict[str, float]]:
-    """The other policies that logged rounds of `dataset`, as targets for `own`, and what each earned in its own log.
+@dataclass(frozen=True)
+class OtherPolicies:
+    """Policies that have a log of their own, what each earned there in the same time, and why others are left out."""
 
-    Each is known by its own rounds alone (`frequency_policy`): its average over who asked. What it earned is the truth
-    of the target only as far as it did not look at the context. Policies without a round of these items are left out.
+    targets: Sequence[TargetPolicy]
+    earned: Mapping[str, float]
+    facts: Sequence[Fact]
+
+
+def other_policies(
+    dataset: Dataset, own: LoggedRounds, reward: str = "click", *, platform: Names | None = None,
+    missing: Missing = "refuse",
+) -> OtherPolicies:  # fmt: skip
+    """The other policies that logged rounds of `dataset`, as targets for `own`.
+
+    Each is known by its own rounds alone (`frequency_policy`): its average over who asked. What it earned, from the
+    first to the last moment of `own`, is the truth of the target only as far as it did not look at the context.
     """
     names = dataset.events.select(pl.col("policy").drop_nulls().unique().sort()).collect()["policy"]
     mine = set(own.rounds["policy"]) if "policy" in own.rounds.columns else set()
-    targets, earned = [], {}
-    for name in names:
-        if name in mine:
-            continue
+    targets, earned, facts = [], {}, []
+    for name in (name for name in names if name not in mine):
         try:
-            theirs = logged_feedback(dataset, reward, policy=name, platform=platform,
+            theirs = logged_feedback(dataset, reward, policy=name, platform=platform, missing=missing,
                                      candidates=own.log.action_ids.astype(str).tolist())  # fmt: skip
             targets.append(frequency_policy(name, theirs, own.log))
-        except DataError:
+        except DataError as error:
+            facts.append(Fact("policy_left_out", 1, None, "amber", "{model} is left out: {error}",
+                              {"model": name, "error": error.text("en")}))  # fmt: skip
             continue
-        earned[name] = float(theirs.rewards.mean())
-    return targets, earned
+        if own.log.times is None or theirs.times is None:
+            earned[name] = float(theirs.rewards.mean())
+            continue
+        meanwhile = (theirs.times >= own.log.times.min()) & (theirs.times <= own.log.times.max())
+        if meanwhile.any():
+            earned[name] = float(theirs.rewards[meanwhile].mean())
+    return OtherPolicies(targets, earned, facts)
 
 
 def _tables(

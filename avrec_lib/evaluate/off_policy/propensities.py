@@ -9,8 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from avrec_lib.data.facts import Fact, level_of, share_of
-from avrec_lib.errors import DataError, unknown_name
+from avrec_lib.errors import unknown_name
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback
+from avrec_lib.evaluate.off_policy.folds import folds_of
 
 Method = Literal["auto", "logistic", "frequency"]
 MANY_ACTIONS = 50
@@ -66,7 +67,7 @@ def estimate_propensities(
     n = len(actions)
     if method == "auto":
         method = "logistic" if contexts is not None and action_count <= MANY_ACTIONS else "frequency"
-    fold_of = _folds(n, users, folds, seed)
+    fold_of = folds_of(n, users, folds, seed)
     used = int(fold_of.max()) + 1
     if method == "logistic":
         logging = _logistic(actions, action_count, _inputs(n, contexts, positions), fold_of)
@@ -74,17 +75,6 @@ def estimate_propensities(
         logging = _frequencies(actions, action_count, _cells(n, positions, segments), fold_of)
     of_logged = np.take_along_axis(logging, actions[:, None], axis=1)[:, 0]
     return EstimatedPropensities(logging, of_logged, method, used, _facts(of_logged, method, used))
-
-
-def _folds(n: int, users: np.ndarray | None, folds: int, seed: int) -> np.ndarray:
-    """The fold of each round (n,); all rounds of a user are in one."""
-    clusters = n if users is None else int(users.max()) + 1
-    if clusters < 2 or folds < 2:
-        raise DataError("Propensities cannot be estimated with {folds} folds of {clusters} users.",
-                        hint="Take 2 folds or more; if all rounds are of one user_id, say clusters='none'.",
-                        folds=folds, clusters=clusters)  # fmt: skip
-    dealt = np.random.default_rng(seed).permutation(clusters) % min(folds, clusters)
-    return dealt if users is None else dealt[users]
 
 
 def _cells(n: int, *labels: np.ndarray | None) -> np.ndarray:

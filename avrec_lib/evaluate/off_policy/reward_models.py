@@ -7,6 +7,7 @@ that has not seen its user. Only then is a doubly robust estimate free of the mo
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,6 +15,7 @@ import polars as pl
 
 from avrec_lib.errors import unknown_name
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback
+from avrec_lib.evaluate.off_policy.folds import folds_of
 from avrec_lib.evaluate.ratio import ratio
 
 RewardModel = Literal["LightGBM", "ridge", "mean"]
@@ -36,28 +38,20 @@ def predicted_rewards(
 
     "mean" is the mean reward of an action, "ridge" a linear model of the contexts with a part of its own for each
     action, "LightGBM" trees over contexts, position, action and its features. Predictions are kept within the rewards
-    that were seen in training. Raises UsageError for an unknown model.
+    that were seen in training. Raises UsageError for an unknown model, DataError for fewer than two folds or users.
     """
     if model not in get_args(RewardModel):
         raise unknown_name("reward model", model, get_args(RewardModel))
     learn = {"LightGBM": _trees, "ridge": _ridge, "mean": _means}[model]
-    fold = folds_of(log, folds, seed)
+    fold = folds_of(len(log), log.users, folds, seed)
+    lean = replace(log, logging=None)  # which no model reads, and a fold would copy
     predicted = np.empty((len(log), log.action_count))
-    for number in range(folds):
+    for number in range(int(fold.max()) + 1):
         held_out = np.flatnonzero(fold == number)
-        if not held_out.size:
-            continue
-        train = log.of(fold != number) if held_out.size < len(log) else log
-        own = learn(train, seed)(log.of(held_out))
+        train = lean.of(fold != number)
+        own = learn(train, seed)(lean.of(held_out))
         predicted[held_out] = np.clip(own, train.rewards.min(), train.rewards.max())
     return predicted
-
-
-def folds_of(log: LoggedFeedback, folds: int, seed: int) -> np.ndarray:
-    """A fold for each round, the same for all rounds of a user, shape (n,)."""
-    rng = np.random.default_rng(seed)
-    dealt = rng.permutation(log.clusters) % folds
-    return dealt if log.users is None else dealt[log.users]
 
 
 def fit_quality(log: LoggedFeedback, predicted: np.ndarray) -> float:

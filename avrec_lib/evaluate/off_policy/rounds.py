@@ -11,7 +11,7 @@ import polars as pl
 
 from avrec_lib.data.facts import Fact, level_of, share_of
 from avrec_lib.errors import DataError, UsageError, unknown_name
-from avrec_lib.evaluate.off_policy.feedback import SUM_TOLERANCE, LoggedFeedback, TargetPolicy
+from avrec_lib.evaluate.off_policy.feedback import CERTAIN, LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.propensities import estimate_propensities
 from avrec_lib.evaluate.off_policy.round_contexts import context_columns
 
@@ -103,7 +103,7 @@ def assemble(
         parts["propensities"] = rounds["propensity"].cast(pl.Float64).to_numpy()
         parts["logging"] = _uniform(parts["propensities"], action_ids.len(), facts)
     log = LoggedFeedback(**parts)
-    if (log.propensities >= 1 - SUM_TOLERANCE).all():
+    if (log.propensities >= CERTAIN).all():
         facts.append(
             Fact("rounds_without_chance", len(log), 1.0, "red",
                  "Every propensity is 1: the logging policy left nothing to chance, so its log cannot say what another "

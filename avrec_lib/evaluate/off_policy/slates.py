@@ -10,7 +10,7 @@ A place that a slate does not have counts as reward 0 for certain, so its weight
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -95,6 +95,30 @@ def slate_evidence(
     )  # fmt: skip
     last = np.append(starts[1:], len(slates)) - 1
     return SlateEvidence(cascade[last], np.bincount(slates, rewards), users=users, slots=slots)
+
+
+def is_slated(log: LoggedFeedback) -> bool:
+    """Whether some request of the log has several rounds."""
+    return log.requests is not None and len(np.unique(log.requests)) < len(log)
+
+
+def as_single_rounds(log: LoggedFeedback, target: TargetPolicy) -> tuple[LoggedFeedback, TargetPolicy, SlateEvidence]:
+    """Each slate as one round that was taken with the product of its propensities, and earned the sum of its rewards.
+
+    The action is that of the first slot, the time that of the first round. Raises what `slate_evidence` raises.
+    """
+    evidence = slate_evidence(log, target)
+    _, slates = np.unique(log.requests, return_inverse=True)  # type: ignore[call-overload]
+    order = np.lexsort((log.positions, slates))  # type: ignore[arg-type]
+    starts = np.flatnonzero(np.diff(slates[order], prepend=-1))
+    first = order[starts]
+    propensities = np.multiply.reduceat(log.propensities[order], starts)
+    single = replace(
+        log, actions=log.actions[first], rewards=evidence.rewards, propensities=propensities, logging=None,
+        users=evidence.users, contexts=None, context_names=(), positions=None, requests=None,
+        times=None if log.times is None else log.times[first],
+    )  # fmt: skip
+    return single, TargetPolicy(target.name, evidence.weights * propensities), evidence
 
 
 def slate_table(

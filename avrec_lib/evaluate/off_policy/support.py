@@ -14,10 +14,9 @@ import numpy as np
 import polars as pl
 
 from avrec_lib.evaluate.off_policy.estimators import Evidence, Ratio
-from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
+from avrec_lib.evaluate.off_policy.feedback import CERTAIN, LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.intervals import Totals, standard_error
 
-CERTAIN = 1 - 1e-9
 SUSPICIOUS = 1.645
 """Standard errors below its expectation from which a mean weight counts as missing mass (5 %, one-sided)."""
 
@@ -46,10 +45,14 @@ class Support:
     users: int
 
     @property
+    def lacking(self) -> bool:
+        """Whether the mean weight is below what it should be by more than chance explains (5 %, one-sided)."""
+        return self.z < -SUSPICIOUS
+
+    @property
     def missing(self) -> float:
-        """Share of the target's mass taken to be without support: known, or what the mean weight lacks beyond 5 %."""
-        lacking = 1 - self.mean_weight if self.z < -SUSPICIOUS else 0.0
-        return min(max(self.known_missing, lacking), 1.0)
+        """Share of the target's mass taken to be without support: known, or what the mean weight lacks."""
+        return min(max(self.known_missing, 1 - self.mean_weight if self.lacking else 0.0), 1.0)
 
 
 def support_of(log: LoggedFeedback, target: TargetPolicy, evidence: Evidence) -> Support:
@@ -58,14 +61,37 @@ def support_of(log: LoggedFeedback, target: TargetPolicy, evidence: Evidence) ->
     mean, error = float(totals.estimates()[0]), standard_error(totals.influence(0))
     by_user = totals.tops[0]
     total = float(by_user.sum())
-    known, never_taken = _known_missing(log, target)
+    known = float(tried_part(log, target)[0].mean())
     off = mean - (1 - known)
     return Support(
         known_missing=known, mean_weight=mean, error=error, z=_errors_off(off, error),
         effective=_effective(by_user), as_logged=_effective(_rounds_of(evidence)),
-        largest=float(by_user.max()) / total if total else 1.0, never_taken=never_taken,
+        largest=float(by_user.max()) / total if total else 1.0, never_taken=_never_taken(log, target),
         certain=float((log.propensities >= CERTAIN).mean()), users=totals.users,
     )  # fmt: skip
+
+
+def tried_part(
+    log: LoggedFeedback, target: TargetPolicy, predicted: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The target's mass (n,) that certainly has no support, and what a model expects (n,) of the rest of its mass.
+
+    Without support are actions with a logging probability of 0; where these are not known (or only estimated), actions
+    that the log never took, and in rounds whose action had probability 1 all others.
+    """
+    alone = log.propensities >= CERTAIN
+    if target.probabilities is None:
+        return np.where(alone, np.maximum(1 - target.of_logged, 0), 0.0), None
+    if log.logging is not None and not log.propensities_estimated:
+        tried = target.probabilities * (log.logging > 0)
+    else:
+        tried = target.probabilities * (np.bincount(log.actions, minlength=log.action_count) > 0)
+        if alone.any():
+            tried[alone] = 0.0
+            tried[alone, log.actions[alone]] = target.of_logged[alone]
+    missing = np.maximum(1 - tried.sum(axis=1), 0.0)
+    missing[missing < 1e-9] = 0.0  # what rounding leaves
+    return missing, None if predicted is None else np.einsum("na,na->n", tried, predicted)
 
 
 def effective_by_clip(evidence: Evidence, clips: Sequence[float]) -> pl.DataFrame:
@@ -96,18 +122,9 @@ def _errors_off(off: float, error: float) -> float:
     return off / error
 
 
-def _known_missing(log: LoggedFeedback, target: TargetPolicy) -> tuple[float, int | None]:
-    """Mass that certainly has no support, and the actions of the target that were never taken."""
-    never_taken = None
-    outside = np.zeros(len(log))
-    if target.probabilities is not None:
-        taken = np.bincount(log.actions, minlength=log.action_count) > 0
-        wanted = target.probabilities.max(axis=0) > 0
-        never_taken = int((wanted & ~taken).sum())
-        if log.logging is not None:
-            impossible = log.logging <= 0
-            return float((target.probabilities * impossible).sum(axis=1).mean()), never_taken
-        # Too rare to have been drawn once, or never drawn at all: the log cannot tell one from the other.
-        outside = target.probabilities[:, ~taken].sum(axis=1)
-    alone = log.propensities >= CERTAIN
-    return float(np.where(alone, np.maximum(1 - target.of_logged, 0), outside).mean()), never_taken
+def _never_taken(log: LoggedFeedback, target: TargetPolicy) -> int | None:
+    """How many actions the target takes and the log never took."""
+    if target.probabilities is None:
+        return None
+    taken = np.bincount(log.actions, minlength=log.action_count) > 0
+    return int(((target.probabilities.max(axis=0) > 0) & ~taken).sum())

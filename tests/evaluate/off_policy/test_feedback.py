@@ -70,3 +70,13 @@ def test_some_rounds_of_a_log_keep_their_actions_and_number_users_anew() -> None
     assert some.clusters == 2
     assert some.action_count == 2
     assert always(1, some).of_logged.tolist() == [0, 1, 0]
+
+
+def test_clicks_as_whole_numbers_or_truth_values_are_numbers_and_users_need_no_order() -> None:
+    for rewards in (np.array([True, False]), np.array([1, 0], dtype=np.uint8)):
+        log = log_with(rewards=rewards, users=np.array([4000, -7]))
+        assert log.rewards.tolist() == [1.0, 0.0]
+        assert (-log.rewards).min() == -1.0
+        assert log.clusters == 2
+        assert log.users is not None
+        assert sorted(log.users) == [0, 1]

@@ -1,5 +1,6 @@
 """Rounds of small logs, counted by eye, and of Open Bandit where it is there."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -217,7 +218,7 @@ BAD = {
     "words for a propensity": (lambda: logged_rounds(log(propensity="half")), "not of the types of the vocabulary: "),
     "no item column": (lambda: logged_rounds(log().drop("item_id")), "events has no column item_id"),
     "all rounds of one user, to be estimated": (
-        lambda: logged_rounds(log(user_id="ann", propensity=None), missing="estimate"), "5 folds of 1 users",
+        lambda: logged_rounds(log(user_id="ann", propensity=None), missing="estimate"), "5 folds and 1 users",
     ),
 }  # fmt: skip
 
@@ -253,14 +254,17 @@ def test_a_request_cannot_be_a_cluster_where_there_is_none():
 
 def test_a_policy_known_by_another_log_is_its_frequency_at_each_position():
     own = logged_rounds(log(propensity=0.5)).log  # first a and c, then b and a
-    other = logged_feedback(log(), candidates=["c", "b", "a"])
+    slates = logged_feedback(log(), candidates=["c", "b", "a"])
+    with pytest.raises(DataError, match="In a log of slates the policy 'theirs' cannot be known"):
+        frequency_policy("theirs", own, slates)
+    other = replace(slates, requests=None)
     target = frequency_policy("theirs", own, other)
     assert target.probabilities.tolist() == [[0.5, 0, 0.5], [0, 0.5, 0.5]] * 2
     assert target.of_logged.tolist() == [0.5, 0.5, 0.5, 0.5]
     together = frequency_policy("theirs", own, other, by_position=False)
     assert together.probabilities.tolist() == [[0.25, 0.25, 0.5]] * 4
     with pytest.raises(DataError, match="1 of 4 rounds of the policy 'theirs' took an action that the other log"):
-        frequency_policy("theirs", own, logged_feedback(log().filter(pl.col("item_id") != "c")))
+        frequency_policy("theirs", own, replace(logged_feedback(log().filter(pl.col("item_id") != "c")), requests=None))
     with pytest.raises(DataError, match="2 of 4 rounds are at a position where the policy 'theirs' has none"):
         frequency_policy("theirs", own.of(own.positions == 0), other)
 
@@ -278,3 +282,15 @@ def test_open_bandit_says_nearly_the_same_of_bts_by_the_log_of_random_as_bts_did
     assert estimated == pytest.approx(bts.rewards.mean(), abs=0.003)
     back = estimate(SelfNormalised(), evidence_of(bts, uniform_policy(bts)))
     assert back == pytest.approx(random.rewards.mean(), abs=0.003)
+
+
+def test_one_item_shown_twice_in_a_request_costs_no_other_request_its_clicks():
+    rows = [*SHOWN, ("cat", "a", "impression", "r3", 1, 0.5, None), ("cat", "a", "impression", "r3", 3, 0.25, None),
+            ("cat", "a", "click", "r3", None, None, None)]  # fmt: skip
+    found = logged_rounds(log(rows))
+    assert found.log.rewards.tolist() == [0, 1, 0, 0, 1, 0], "the click without a position is of the first of the two"
+    assert fact(found, "outcomes_without_round")[0] == 0
+
+
+def test_evenly_in_a_slate_is_evenly_among_what_is_not_shown_above():
+    assert uniform_policy(logged_feedback(log())).of_logged.tolist() == [1 / 3, 1 / 2, 1 / 3, 1 / 2]

@@ -108,8 +108,8 @@ def test_the_same_seed_deals_the_same_folds():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"users": np.zeros(10, dtype=int)}, DataError, "5 folds of 1 users"),
-        ({"folds": 1}, DataError, "1 folds of 10 users"),
+        ({"users": np.zeros(10, dtype=int)}, DataError, "5 folds and 1 users"),
+        ({"folds": 1}, DataError, "1 folds and 10 users"),
         ({"method": "forest"}, UsageError, "no method named 'forest'"),
     ],
     ids=["one user", "one fold", "method"],

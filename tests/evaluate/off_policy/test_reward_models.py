@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from bandit_logs import world
 
-from avrec_lib.errors import UsageError
-from avrec_lib.evaluate.off_policy.reward_models import calibration, fit_quality, folds_of, predicted_rewards
+from avrec_lib.errors import DataError, UsageError
+from avrec_lib.evaluate.off_policy.folds import folds_of
+from avrec_lib.evaluate.off_policy.reward_models import calibration, fit_quality, predicted_rewards
 
 
 @pytest.mark.parametrize("model", ["LightGBM", "ridge"])
@@ -21,7 +22,7 @@ def test_a_model_explains_rewards_that_follow_the_context(model: str) -> None:
 def test_no_round_is_predicted_by_a_model_that_saw_its_user() -> None:
     log, _, _ = world(600, user_size=3)
     assert log.users is not None
-    folds = folds_of(log, 3, seed=0)
+    folds = folds_of(len(log), log.users, 3, seed=0)
     assert all(len(set(folds[log.users == user])) == 1 for user in range(log.clusters))
     # One user's rewards change: the predictions of that user's own fold stay as they were.
     changed = log.rewards.copy()
@@ -45,7 +46,7 @@ def test_the_mean_of_an_action_is_pulled_to_the_mean_of_all() -> None:
     log, _, _ = world(900, never=1)
     predicted = predicted_rewards(log, "mean", folds=3)
     for number in range(3):
-        of_fold = folds_of(log, 3, 0) == number
+        of_fold = folds_of(len(log), None, 3, 0) == number
         assert predicted[of_fold][0, 0] == pytest.approx(log.rewards[~of_fold].mean()), "never taken: the mean of all"
 
 
@@ -67,6 +68,13 @@ def test_calibration_shows_groups_of_equal_size() -> None:
 def test_an_unknown_model_is_named_with_its_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean ridge"):
         predicted_rewards(world(50)[0], "rige")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("folds", "size"), [(1, 1), (-2, 1), (3, 300)])
+def test_a_model_that_would_predict_what_it_saw_is_refused(folds: int, size: int) -> None:
+    log, _, _ = world(300, user_size=size)
+    with pytest.raises(DataError, match="two folds of users or more"):
+        predicted_rewards(log, "mean", folds=folds)
 
 
 def replaced(log, rewards):  # type: ignore[no-untyped-def]
