@@ -46,7 +46,8 @@ def read_assignments(
     if flipped.height == arms.height:
         raise DataError(
             "Every one of {total} users was seen in more than one arm: nobody is left to compare.",
-            hint="If these are no persons but segments of them, let every request stand for itself (unit=request).",
+            hint="If these are no persons but segments of them, let each request stand for itself "
+            "(requests_as_users=true).",
             total=arms.height,
         )  # fmt: skip
     order = ["user_id", "assigned_at"] if timed else ["user_id"]

@@ -21,7 +21,7 @@ CHECKS = frozenset({
     "interaction_with_others",
 })  # fmt: skip
 """Every name that a check of an experiment may have."""
-REMEDY = (
+WAY_OUT = (
     "Find the cause and mend the data; or go on with accept_red={accept}: the report then says so, and the decision "
     "stays open."
 )
@@ -29,7 +29,7 @@ REMEDY = (
 
 def experiment_card(data: ExperimentData, metrics: Sequence[str] | None = None) -> ProtocolCard:
     """The checks of `check_experiment` as a card that stops a report when one is red."""
-    return ProtocolCard(tuple(check_experiment(data, metrics)), CHECKS, REMEDY)
+    return ProtocolCard(tuple(check_experiment(data, metrics)), CHECKS, WAY_OUT)
 
 
 def check_experiment(data: ExperimentData, metrics: Sequence[str] | None = None) -> list[Fact]:

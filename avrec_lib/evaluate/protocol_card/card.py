@@ -38,12 +38,12 @@ LEVEL_WORDS: dict[Level, str] = {"red": "red", "amber": "amber", "info": "green"
 class ProtocolCard:
     """The lines of the card as facts; level "info" is green.
 
-    `checks` are all names that a line of such a card may have, and `remedy` is the way out of a red one.
+    `checks` are all names that a line of such a card may have, and `way_out` is what to do about a red one.
     """
 
     facts: tuple[Fact, ...]
     checks: frozenset[str] = field(default_factory=lambda: CHECKS)
-    remedy: str = field(default_factory=lambda: REMEDY)
+    way_out: str = field(default_factory=lambda: WAY_OUT)
 
     @property
     def level(self) -> Level:
@@ -82,7 +82,7 @@ class ProtocolCard:
         if red:
             raise ProtocolError(
                 "The protocol card is red ({count} of {lines} lines), and its numbers would mislead.",
-                hint=self.remedy,
+                hint=self.way_out,
                 reasons=[(fact.name, fact.template, fact.words) for fact in red],
                 count=len(red), lines=len(self.facts), accept=",".join(self.red_names),
             )  # fmt: skip
@@ -108,7 +108,7 @@ CHECKS = frozenset({
 })  # fmt: skip
 """Every name that a line may have; not every card has all of them."""
 ALL = "all"
-REMEDY = (
+WAY_OUT = (
     "Take another split, clean the log first (cleaning=standard), or go on with accept_red={accept}: the report then "
     "says so."
 )
