@@ -1,7 +1,7 @@
 """What if we knew the truth? Simulated video and music platforms, run under any policy, with what it does to people."""
 
 from avrec_lib.simulate.catalogue import Catalogue
-from avrec_lib.simulate.decisions import LOGGING, ORACLE, PERSONAL, POPULAR, UNIFORM, ScoredPolicy
+from avrec_lib.simulate.decisions import LOGGING, ORACLE, PERSONAL, POLICIES, POPULAR, UNIFORM, ScoredPolicy
 from avrec_lib.simulate.experiment import Experiment, assign, experiment
 from avrec_lib.simulate.options import WorldOptions, options_of, varied
 from avrec_lib.simulate.rounds import Rounds
@@ -11,7 +11,7 @@ from avrec_lib.simulate.truth import true_difference, true_value
 from avrec_lib.simulate.world import World, make_world
 
 __all__ = [
-    "LOGGING", "ORACLE", "PERSONAL", "POPULAR", "UNIFORM", "Catalogue", "Experiment", "Rounds", "Run", "ScoredPolicy",
-    "World", "WorldOptions", "assign", "beside", "experiment", "make_world", "options_of", "run", "shapes_of",
-    "true_difference", "true_value", "varied",
+    "LOGGING", "ORACLE", "PERSONAL", "POLICIES", "POPULAR", "UNIFORM", "Catalogue", "Experiment", "Rounds", "Run",
+    "ScoredPolicy", "World", "WorldOptions", "assign", "beside", "experiment", "make_world", "options_of", "run",
+    "shapes_of", "true_difference", "true_value", "varied",
 ]  # fmt: skip

@@ -100,3 +100,5 @@ PERSONAL = ScoredPolicy("personal", by_taste, temperature=0.5, exploration=0.02)
 ORACLE = ScoredPolicy("oracle", by_truth, temperature=0.4, sees_truth=True)
 LOGGING = ScoredPolicy("popular and personal", by_both, temperature=1.0, exploration=0.1)
 """What shows the slates of a simulated data set: never sure of itself, so every candidate has a chance."""
+POLICIES = {policy.name: policy for policy in (UNIFORM, POPULAR, PERSONAL, LOGGING, ORACLE)}
+"""By name, for whoever is asked which of them to try."""

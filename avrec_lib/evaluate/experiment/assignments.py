@@ -43,6 +43,13 @@ def read_assignments(
             hint="Find out why first; with flips=exclude they are left out and counted.",
             count=flipped.height, total=arms.height,
         )  # fmt: skip
+    if flipped.height == arms.height:
+        raise DataError(
+            "Every one of {total} users was seen in more than one arm: nobody is left to compare.",
+            hint="If these are no persons but segments of them, let each request stand for itself "
+            "(requests_as_users=true).",
+            total=arms.height,
+        )  # fmt: skip
     order = ["user_id", "assigned_at"] if timed else ["user_id"]
     kept = rows.join(flipped, on="user_id", how="anti").sort(order, maintain_order=True)
     kept = kept.unique("user_id", keep="first", maintain_order=True)

@@ -1,16 +1,23 @@
-"""Were the arms alike before anything was done to them? What no arm can have caused must not differ by arm."""
+"""Were the arms alike before anything was done to them? What no arm can have caused must not differ by arm.
+
+Another experiment on the same users is such a thing too: its arms must be independent of ours, the effect the same in
+each of them.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
-from avrec_lib.data.facts import Fact, Level
+from avrec_lib.data.facts import Fact, Level, share_of
 from avrec_lib.evaluate.experiment.border import BROKEN
 from avrec_lib.evaluate.experiment.data import ExperimentData
 from avrec_lib.evaluate.experiment.estimates import estimate
-from avrec_lib.evaluate.experiment.metrics import BEFORE, numbers
+from avrec_lib.evaluate.experiment.metrics import BEFORE, UserMetric, numbers
 from avrec_lib.evaluate.experiment.moments import moments_by_arm
+from avrec_lib.evaluate.experiment.slices import effects_by
 from avrec_lib.evaluate.significance import adjusted
 
 ASKED = 0.01
@@ -81,3 +88,45 @@ def _fact(name: str, p_value: float) -> Fact:
             "assignment is not random."
         )
     return Fact("balance_before", 0, None, level, template, {"what": name, "p": f"{p_value:.2g}"})
+
+
+def overlaps(data: ExperimentData, metrics: Sequence[UserMetric]) -> list[Fact]:
+    """For each of `design.other_experiments`: are both assignments independent, and does the effect of an arm on any of
+    `metrics` differ by the arm of the other (smallest p times the questions asked)?
+    """
+    facts = []
+    for other in data.design.other_experiments:
+        inside = data.users[other].count()
+        p_value = attribute_balance(data, other)
+        words = {"other": other, "p": f"{p_value:.2g}"}
+        tied = p_value < BROKEN
+        facts.append(
+            Fact("assignment_independent_of_others", inside, share_of(inside, data.users.height),
+                 "red" if tied else "info",
+                 "The arms depend on those of {other} (p = {p}): what it does to users looks like an effect of this "
+                 "experiment."
+                 if tied else
+                 "The arms are independent of those of {other} (p = {p}).", words)
+        )  # fmt: skip
+        if not tied:
+            facts += _interaction(data, other, metrics)
+    return facts
+
+
+def _interaction(data: ExperimentData, other: str, metrics: Sequence[UserMetric]) -> list[Fact]:
+    asked = [(metric.name, variant) for metric in metrics for variant in data.treatments]
+    found = [effects_by(data, name, other, variant=variant)["heterogeneity"][0] for name, variant in asked]
+    known = [(p_value, name) for p_value, (name, _) in zip(found, asked, strict=True) if p_value is not None]
+    if not known:
+        return []
+    least, name = min(known)
+    p_value = float(np.minimum(least * len(known), 1.0))
+    differs = p_value < ASKED
+    users = int(data.users.select(pl.col(other).count()).item())
+    return [
+        Fact("interaction_with_others", users, None, "amber" if differs else "info",
+             "The effect on {metric} differs by the arm of {other} (corrected p = {p}): read it for each of them."
+             if differs else
+             "No effect differs by the arm of {other} (smallest corrected p = {p}, of {metric}).",
+             {"other": other, "metric": name, "p": f"{p_value:.2g}"})
+    ]  # fmt: skip

@@ -8,11 +8,28 @@ import numpy as np
 
 from avrec_lib.data.facts import Fact
 from avrec_lib.evaluate.bootstrap import FEWEST_USERS
-from avrec_lib.evaluate.experiment.balance import invariants
+from avrec_lib.evaluate.experiment.balance import invariants, overlaps
 from avrec_lib.evaluate.experiment.border import BROKEN
 from avrec_lib.evaluate.experiment.data import ExperimentData
-from avrec_lib.evaluate.experiment.overlap import overlaps
 from avrec_lib.evaluate.experiment.tails import heavy_tails
+from avrec_lib.evaluate.protocol_card import ProtocolCard
+
+CHECKS = frozenset({
+    "sample_ratio", "users_in_the_smallest_arm", "users_in_several_arms", "requests_as_users", "events_without_time",
+    "events_of_others", "events_before_assignment", "no_pre_period", "cut_of_the_day", "undefined_values",
+    "age_of_the_covariate", "unreadable_lines", "balance_before", "heavy_tail", "assignment_independent_of_others",
+    "interaction_with_others",
+})  # fmt: skip
+"""Every name that a check of an experiment may have."""
+WAY_OUT = (
+    "Find the cause and mend the data; or go on with accept_red={accept}: the report then says so, and the decision "
+    "stays open."
+)
+
+
+def experiment_card(data: ExperimentData, metrics: Sequence[str] | None = None) -> ProtocolCard:
+    """The checks of `check_experiment` as a card that stops a report when one is red."""
+    return ProtocolCard(tuple(check_experiment(data, metrics)), CHECKS, WAY_OUT)
 
 
 def check_experiment(data: ExperimentData, metrics: Sequence[str] | None = None) -> list[Fact]:

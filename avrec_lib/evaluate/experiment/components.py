@@ -62,6 +62,13 @@ def sums_before(events: pl.LazyFrame, sums: Mapping[str, pl.Expr], days: DayCut)
     return joined.rename({name: BEFORE + name for name in joined.columns if name != "user_row"})
 
 
+def first_platform(events: pl.LazyFrame) -> pl.DataFrame:
+    """user_id, platform: the one of each user's first event that names one, which no arm had a say in."""
+    named = events.filter(pl.col("platform").is_not_null())
+    first = pl.col("platform").cast(pl.String).sort_by("timestamp").first()
+    return named.group_by("user_id").agg(first).collect(engine="streaming")
+
+
 def _sessions(events: pl.LazyFrame) -> pl.DataFrame:
     session = pl.col("session_id") if "session_id" in events.collect_schema() else pl.lit(None, pl.String)
     asked = events.select(session_id=session.cast(pl.String), user_id="user_row", timestamp="timestamp")

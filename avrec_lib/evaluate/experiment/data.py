@@ -19,7 +19,13 @@ from avrec_lib.evaluate.experiment.border import (
     undefined_values,
     unusable_events,
 )
-from avrec_lib.evaluate.experiment.components import component_sums, daily_sums, sums_before, totals
+from avrec_lib.evaluate.experiment.components import (
+    component_sums,
+    daily_sums,
+    first_platform,
+    sums_before,
+    totals,
+)
 from avrec_lib.evaluate.experiment.days import need_columns, with_utc_times
 from avrec_lib.evaluate.experiment.design import ExperimentDesign
 from avrec_lib.evaluate.experiment.metrics import BEFORE, UserMetric, metrics_for
@@ -105,6 +111,9 @@ def read_experiment(
         table = table.with_row_index("user_row").join(before, on="user_row", how="left", maintain_order="left")
         table = table.drop("user_row").with_columns(pl.col(f"^{BEFORE}.*$").fill_null(0).cast(pl.Float64))
     table, attributes = _with_attributes(table, users, assigned.columns)
+    if "platform" in log.collect_schema() and "platform" not in table.columns:
+        table = table.join(first_platform(mine), on="user_id", how="left", maintain_order="left")
+        attributes += ("platform",) if table["platform"].count() else ()
     known = metrics_for(set(table.columns))
     if "event" not in log.collect_schema():
         known |= {name: UserMetric(name, name) for name in sorted(set(sums) - set(known))}
@@ -150,10 +159,19 @@ def _experiment(
     facts: Sequence[Fact], attributes: tuple[str, ...], has_before: bool,
 ) -> ExperimentData:  # fmt: skip
     asked = {metric.name: metric for metric in metrics}
-    need_columns(users, [name for one in asked.values() for name in (one.top, one.bottom) if name], "users")
+    for one in asked.values():
+        for column in (one.top, one.bottom):
+            if column is not None and column not in users.columns:
+                raise unknown_name("amount to measure", column, _amounts(users))
     others = sorted(set(users["variant"].unique()) - {design.control})
     variants = (design.control, *others)
     return ExperimentData(users, daily, design, variants, asked, tuple(facts), attributes, has_before)
+
+
+def _amounts(users: pl.DataFrame) -> list[str]:
+    """The columns that a metric can be of."""
+    numeric = [name for name, kind in users.schema.items() if kind.is_numeric()]
+    return [name for name in numeric if not name.startswith(BEFORE)]
 
 
 def _with_attributes(

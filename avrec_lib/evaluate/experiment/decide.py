@@ -24,6 +24,7 @@ from avrec_lib.evaluate.experiment.rule import (
     decision,
     guardrail_state,
     outcome,
+    true_decision,
 )
 from avrec_lib.evaluate.experiment.sequential import mixture
 
@@ -117,6 +118,24 @@ def decide(data: ExperimentData, rule: DecisionRule, checks: Sequence[Fact] | No
     first.append(progress_note(rule, users, days, ended))
     shipped = best.variant if best.decision == "ship" else None
     return DecisionCard(best.decision, shipped, arms, (*first, *best.reasons), tuple(checks), rule)
+
+
+def beside_truth(card: DecisionCard, data: ExperimentData, lifts: pl.DataFrame) -> pl.DataFrame:
+    """`card.table()` beside what is true: truth, the gain of the true `lifts` (variant, metric, lift; null where none
+    is given), and right, what the rule would say if it knew them (null without the metric that decides).
+    """
+    signs = {name: float(data.metric(name).sign) for name in card.table()["metric"].unique()}
+    gains = lifts.filter(pl.col("metric").is_in(list(signs))).select(
+        "variant", "metric", truth=pl.col("lift") * pl.col("metric").replace_strict(signs, return_dtype=pl.Float64)
+    )
+    said = {}
+    for arm in data.treatments:
+        known = gains.filter(pl.col("variant") == arm).drop_nulls("truth")
+        if card.rule.metric in known["metric"]:
+            said[arm] = true_decision(card.rule, dict(known.select("metric", "truth").iter_rows()))
+    right = pl.col("variant").replace_strict(said, default=None, return_dtype=pl.String)
+    table = card.table().join(gains, on=["variant", "metric"], how="left", maintain_order="left")
+    return table.with_columns(right=right)
 
 
 def days_run(data: ExperimentData) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -66,6 +67,31 @@ def effects(
                 "narrower": 1 - found.error / plain if plain > 0 else np.nan, "better": metric.better,
             })  # fmt: skip
     return _tested(rows, primary)
+
+
+def effect_versions(
+    data: ExperimentData, metric: str, *, ceiling: float = 0.99, alpha: float = ALPHA, resamples: int = 2000,
+    seed: int = 0,
+) -> pl.DataFrame:  # fmt: skip
+    """The effect on one metric, measured in every way: `effects` with the columns version and interval in front.
+
+    Versions are "as it is", "cut" (the highest users at the quantile `ceiling`; not of a ratio), "CUPED" where a
+    pre-period is known, and "cut, CUPED"; intervals "delta" and "bootstrap". They are one question, so that nothing is
+    corrected for their number: which of them decides is fixed before.
+    """
+    one = data.metric(metric)
+    cuts = {"as it is": None} if one.bottom is not None else {"as it is": None, "cut": ceiling}
+    tables = []
+    for with_covariate in (False, True) if data.has_before else (False,):
+        for version, quantile in cuts.items():
+            name = "CUPED" if version == "as it is" else "cut, CUPED"
+            changed = replace(data, metrics={metric: replace(one, winsorise=quantile)})
+            for interval in get_args(Interval):
+                found = effects(changed, cuped=with_covariate, alpha=alpha, interval=interval, resamples=resamples,
+                                seed=seed)  # fmt: skip
+                labels = {"version": name if with_covariate else version, "interval": interval}
+                tables.append(found.select(*(pl.lit(text).alias(key) for key, text in labels.items()), pl.all()))
+    return pl.concat(tables)
 
 
 def need_before(data: ExperimentData) -> None:

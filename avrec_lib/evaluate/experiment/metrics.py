@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
-from avrec_lib.errors import UsageError
+from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.strings import Language, say
 
 BEFORE = "before_"
@@ -134,3 +134,34 @@ def metrics_for(components: Mapping[str, object] | set[str]) -> dict[str, UserMe
         name: metric for name, metric in STANDARD.items()
         if metric.top in components and (metric.bottom is None or metric.bottom in components)
     }  # fmt: skip
+
+
+def metrics_named(
+    names: Sequence[str], *, winsorised: Collection[str] = (), ceiling: float = 0.99,
+    lower_is_better: Collection[str] = (),
+) -> list[UserMetric]:  # fmt: skip
+    """The metrics that a person names: one of `STANDARD`, a column to take the mean of, or a ratio of two columns.
+
+    A ratio is written `name = column / column`; a name that was given so may be repeated alone. The highest users of
+    the metrics in `winsorised` count as if they stood at the quantile `ceiling`, and no others. Raises UsageError for a
+    ratio without two columns, and what `UserMetric` refuses.
+    """
+    found: dict[str, UserMetric] = {}
+    for text in sorted(dict.fromkeys(names), key=lambda text: "=" not in text):
+        name, is_ratio, columns = (part.strip() for part in text.partition("="))
+        top, _, bottom = (part.strip() for part in columns.partition("/"))
+        if is_ratio and not (name and top and bottom):
+            raise UsageError(
+                "{text} is no ratio.", hint="Write it as name = column / column, like ctr = clicks / impressions.",
+                text=repr(text),
+            )  # fmt: skip
+        if is_ratio or name not in found:
+            found[name] = UserMetric(name, top, bottom) if is_ratio else STANDARD.get(name, UserMetric(name, name))
+    for name in (*winsorised, *lower_is_better):
+        if name not in found and name not in STANDARD:
+            raise unknown_name("metric", name, found)
+    return [
+        replace(one, winsorise=ceiling if name in winsorised else None,
+                better="lower" if name in lower_is_better else one.better)
+        for name, one in found.items()
+    ]  # fmt: skip

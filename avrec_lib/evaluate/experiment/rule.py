@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from avrec_lib.errors import UsageError
+from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.evaluate.experiment.sequential import FIRST_LOOK
 from avrec_lib.evaluate.power import ALPHA
 
@@ -101,3 +101,34 @@ def decision(
     if found == "gain" and "open" not in guardrails:
         return "ship"
     return "cannot tell" if ended else "keep running"
+
+
+def true_decision(rule: DecisionRule, gains: Mapping[str, float]) -> Decision:
+    """What `rule` would say if the true gain in each metric were known (in its better direction, as the rule reads it).
+
+    Guardrails that are not among `gains` are taken to hold. Raises UsageError without the metric that decides.
+    """
+    if rule.metric not in gains:
+        raise unknown_name("metric", rule.metric, gains)
+    main = gains[rule.metric]
+    held = [guardrail_state(gains[one.metric], gains[one.metric], one.margin)
+            for one in rule.guardrails if one.metric in gains]  # fmt: skip
+    return decision(outcome(main, main, rule.smallest_effect), held, ended=True, sequential=rule.sequential)
+
+
+def named_numbers(texts: Sequence[str]) -> dict[str, float]:
+    """`name=number` words, such as guardrails with their margins or arms with their shares, as a mapping.
+
+    Raises UsageError for a word without a name or a number.
+    """
+    found = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        try:
+            found[name.strip()] = float(number)
+        except ValueError:
+            name = ""
+        if not name.strip():
+            raise UsageError("{text} is no name with a number.", hint="Write it as name=number, like likes=0.05.",
+                             text=repr(text))  # fmt: skip
+    return found

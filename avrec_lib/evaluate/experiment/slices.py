@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 
@@ -15,17 +17,21 @@ from avrec_lib.evaluate.experiment.moments import Moments, from_sums, sums_of
 from avrec_lib.evaluate.power import ALPHA
 from avrec_lib.evaluate.significance import adjusted
 
+MOST_GROUPS = 8
+"""Numbers of more kinds than this are cut into ranges."""
+
 
 def effects_by(
     data: ExperimentData, metric: str, attribute: str, *, variant: str | None = None, cuped: bool = False,
     alpha: float = ALPHA,
 ) -> pl.DataFrame:  # fmt: skip
-    """One row a group of users with the same value of `attribute` (a column of the users, known before the experiment).
+    """One row a group of users with the same value of `attribute` (a column of the users, known before the experiment;
+    amounts of many values make groups of about a third of the users each).
 
     Columns group, users, control, treatment, difference, low, high (each at 1 − alpha), lift, p_value, p_adjusted
     (Holm over the groups), small (an arm of under 30 users: no test), heterogeneity (p of Cochran's Q: do the groups
-    differ from each other?), in the order of the groups' size. A gain in one group of many is no finding unless the
-    groups differ. Raises UsageError for a metric, variant or column that is not there.
+    differ from each other?), in the order of the ranges or of the groups' size. A gain in one group of many is no
+    finding unless the groups differ. Raises UsageError for a metric, variant or column that is not there.
     """
     one = data.metric(metric)
     place = data.variants.index(data.treatment(variant))
@@ -33,9 +39,10 @@ def effects_by(
         raise unknown_name("column", attribute, data.attributes or data.users.columns)
     if cuped:
         need_before(data)
-    groups = data.users[attribute].cast(pl.String).fill_null("unknown")
+    groups, ranges = as_groups(data.users[attribute])
     values = user_values(data.users, one, with_before=cuped)
-    names = groups.value_counts(sort=True, name="users").sort(["users", attribute], descending=[True, False])[attribute]
+    sizes = groups.rename("group").value_counts(name="users").sort(["users", "group"], descending=[True, False])
+    names = pl.Series([*(name for name in ranges if name in groups), *(n for n in sizes["group"] if n not in ranges)])
     number = groups.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
     kept = values.known & np.isin(data.arms, (0, place))
     cell = number[kept] * 2 + (data.arms[kept] > 0)
@@ -70,3 +77,14 @@ def _table(names: pl.Series, moments: Moments, found: Estimate, alpha: float) ->
         "heterogeneity": np.full(len(names), unlike),
     })  # fmt: skip
     return table.with_columns(pl.selectors.float().fill_nan(None))
+
+
+def as_groups(values: pl.Series) -> tuple[pl.Series, list[str]]:
+    """Values as names of groups: words as they are, numbers of more than MOST_GROUPS kinds in ranges (named)."""
+    if not values.dtype.is_numeric() or values.n_unique() <= MOST_GROUPS:
+        return values.cast(pl.String).fill_null("unknown"), []
+    numbers = values.cast(pl.Float64).fill_nan(None)
+    edges = sorted({float(numbers.quantile(share, "lower") or 0.0) for share in (1 / 3, 2 / 3)})
+    texts = [f"{edge:,.4g}" for edge in edges]
+    names = [f"≤ {texts[0]}", *(f"{low} – {high}" for low, high in pairwise(texts)), f"> {texts[-1]}"]
+    return numbers.cut(edges, labels=names).cast(pl.String).fill_null("unknown"), names

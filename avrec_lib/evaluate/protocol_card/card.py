@@ -7,7 +7,7 @@ what was found, what it means for this split, and what to do. Nothing here fits 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -36,9 +36,14 @@ LEVEL_WORDS: dict[Level, str] = {"red": "red", "amber": "amber", "info": "green"
 
 @dataclass(frozen=True)
 class ProtocolCard:
-    """The lines of the card as facts; level "info" is green."""
+    """The lines of the card as facts; level "info" is green.
+
+    `checks` are all names that a line of such a card may have, and `way_out` is what to do about a red one.
+    """
 
     facts: tuple[Fact, ...]
+    checks: frozenset[str] = field(default_factory=lambda: CHECKS)
+    way_out: str = field(default_factory=lambda: WAY_OUT)
 
     @property
     def level(self) -> Level:
@@ -72,13 +77,12 @@ class ProtocolCard:
 
         `accept` are names of checks (`Fact.name`), or "all". Raises UsageError for a name that no check has.
         """
-        names = accepted_names(accept, {fact.name for fact in self.facts})
+        names = accepted_names(accept, {fact.name for fact in self.facts}, self.checks)
         red = [fact for fact in self.at("red") if ALL not in names and fact.name not in names]
         if red:
             raise ProtocolError(
                 "The protocol card is red ({count} of {lines} lines), and its numbers would mislead.",
-                hint="Take another split, clean the log first (cleaning=standard), or go on with accept_red={accept}: "
-                "the report then says so.",
+                hint=self.way_out,
                 reasons=[(fact.name, fact.template, fact.words) for fact in red],
                 count=len(red), lines=len(self.facts), accept=",".join(self.red_names),
             )  # fmt: skip
@@ -104,12 +108,18 @@ CHECKS = frozenset({
 })  # fmt: skip
 """Every name that a line may have; not every card has all of them."""
 ALL = "all"
+WAY_OUT = (
+    "Take another split, clean the log first (cleaning=standard), or go on with accept_red={accept}: the report then "
+    "says so."
+)
 
 
-def accepted_names(accept: Collection[str], known: Collection[str] = ()) -> frozenset[str]:
-    """The names of checks in `accept`. Raises UsageError for one that is not "all", of `CHECKS`, or `known`."""
+def accepted_names(
+    accept: Collection[str], known: Collection[str] = (), checks: frozenset[str] = CHECKS
+) -> frozenset[str]:  # fmt: skip
+    """The names of checks in `accept`. Raises UsageError for one that is not "all", of `checks`, or `known`."""
     names = frozenset(accept)
-    lines = CHECKS.union(known)
+    lines = checks.union(known)
     for name in sorted(names - lines - {ALL}):
         raise unknown_name("check", name, lines | {ALL})
     return names

@@ -28,9 +28,9 @@ from avrec_lib.evaluate.experiment import (
 )
 from avrec_lib.evaluate.experiment.checks import sample_ratio
 from avrec_lib.evaluate.experiment.data import ExperimentData
+from avrec_lib.evaluate.experiment.planning import cumulative_users
 from avrec_lib.evaluate.experiment.rule import decision, guardrail_state, outcome
 from avrec_lib.evaluate.experiment.tails import tail_index, variance_share
-from avrec_lib.evaluate.experiment.traffic import cumulative_users
 from avrec_lib.strings import say
 
 

@@ -1,0 +1,132 @@
+"""An experiment of one's own: a table with one row a user, assignments beside events, or a data set with arms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from avrec_lib.data import open_dataset
+from avrec_lib.data.facts import Fact, share_of
+from avrec_lib.errors import DataError, UsageError
+from avrec_lib.evaluate.brought_file import formats_of
+from avrec_lib.evaluate.experiment.data import ExperimentData, read_experiment, read_user_table
+from avrec_lib.evaluate.experiment.days import need_columns
+from avrec_lib.evaluate.experiment.design import ExperimentDesign
+from avrec_lib.evaluate.experiment.metrics import BEFORE, UserMetric
+from avrec_lib.evaluate.off_policy.bring_tables import (
+    BroughtTable,
+    id_column,
+    number_column,
+    number_or_word,
+    read_brought,
+    time_column,
+)
+
+UNTIL = "covariate_until"
+TIMES = ("assigned_at", UNTIL, "timestamp")
+
+
+def bring_experiment(
+    source: Path | str, assignments: Path | str = "", *, metrics: Sequence[UserMetric] = (),
+    slices: Sequence[str] = (), requests_as_users: bool = False, design: ExperimentDesign | None = None,
+) -> ExperimentData:  # fmt: skip
+    """The experiment in `source`: a file or folder of files (Parquet, CSV, TSV, JSON lines, packed or not), or the name
+    or folder of a data set.
+
+    A table without the column timestamp has one row a user: user_id, variant, the columns of `metrics` and `slices`,
+    and where there are any `before_…` columns, covariate_until and assigned_at. All else are events (user_id,
+    timestamp, …), with the table of `assignments` (user_id, variant, assigned_at) or a column variant of their own.
+    With `requests_as_users` each request_id stands for itself, in logs that know no persons. Raises UsageError for a
+    file or data set that is not there, DataError for what `read_experiment` and `read_user_table` refuse, a missing
+    column (with the one that is probably meant), words for numbers, and assignments without times.
+    """
+    design = design or ExperimentDesign()
+    path = Path(source)
+    users = None
+    if path.suffix and not path.is_dir():
+        if not assignments and "timestamp" not in formats_of(path, "user_id, variant")[0].columns:
+            return _user_file(path, metrics, slices, design)
+        events: pl.LazyFrame = _typed(read_brought(path, [("user_id",), ("timestamp",)], list)).lazy()
+    else:
+        dataset = open_dataset(source)
+        events, users = dataset.events, dataset.users
+        _need_arms(events, assignments)
+    if requests_as_users:
+        need_columns(events, ["request_id"], "events")
+        events, users = events.with_columns(user_id="request_id"), None
+    who = _assignments(Path(assignments), design) if assignments else None
+    data = read_experiment(events, who, users=users, design=design, metrics=metrics)
+    return _with_fact(data, _request_fact(data.users.height)) if requests_as_users else data
+
+
+def _user_file(
+    path: Path, metrics: Sequence[UserMetric], slices: Sequence[str], design: ExperimentDesign
+) -> ExperimentData:  # fmt: skip
+    amounts = dict.fromkeys(name for one in metrics for name in (one.top, one.bottom) if name)
+    needed = ["user_id", "variant", *amounts, *slices, *design.other_experiments]
+    table = read_brought(path, [(name,) for name in dict.fromkeys(needed)], list)
+    older = {name: BEFORE + name for name in amounts if BEFORE + name in table.rows.columns}
+    until = UNTIL if UNTIL in table.rows.columns and older else None
+    if until and "assigned_at" not in table.rows.columns:
+        raise DataError("The table {name} has no column {missing}.", name=path, missing="assigned_at")
+    rows = _typed(table, [*amounts, *older.values()])
+    data = read_user_table(
+        rows, metrics, before=older, covariate_until=until, attributes=tuple(slices), design=design
+    )  # fmt: skip
+    return _with_fact(data, _broken_fact(table)) if table.broken else data
+
+
+def _assignments(path: Path, design: ExperimentDesign) -> pl.DataFrame:
+    needed = ["user_id", "variant", "assigned_at", *design.other_experiments]
+    rows = _typed(read_brought(path, [(name,) for name in needed], list))
+    if not rows["assigned_at"].count():
+        raise DataError("The column {column} of {file} holds no times.", column="assigned_at", file=path)
+    return rows
+
+
+def _typed(table: BroughtTable, amounts: Sequence[str] = ()) -> pl.DataFrame:
+    """Ids and arms as text, times as times, `amounts` as numbers; of other columns numbers where all can be read so."""
+    made = []
+    for name in table.rows.columns:
+        if name in ("user_id", "variant"):
+            made.append(id_column(table, name, needed=name == "user_id"))
+        elif name in TIMES:
+            made.append(time_column(table, name))
+        elif name in amounts:
+            made.append(number_column(table, name))
+        elif not table.rows[name].dtype.is_nested():
+            made.append(number_or_word(table.rows[name]))
+    return pl.DataFrame(made)
+
+
+def _need_arms(events: pl.LazyFrame, assignments: Path | str) -> None:
+    """Raise UsageError for a data set that is no experiment."""
+    if not assignments and not events.select(pl.col("variant").count()).collect(engine="streaming").item():
+        raise UsageError(
+            "The data set has no experiment: no event names an arm (variant).",
+            hint="Give the file with the assignments beside it: user_id, variant, assigned_at.",
+        )  # fmt: skip
+
+
+def _with_fact(data: ExperimentData, fact: Fact) -> ExperimentData:
+    from dataclasses import replace
+
+    return replace(data, facts=(*data.facts, fact))
+
+
+def _request_fact(requests: int) -> Fact:
+    return Fact(
+        "requests_as_users", requests, None, "amber",
+        "Each of {value} requests stands for a user of its own, as the log knows no persons. Who came back is counted "
+        "anew and may have met several arms: intervals are too narrow if people differ, and nothing can be said of "
+        "return, of habits or of effects that add up.",
+    )  # fmt: skip
+
+
+def _broken_fact(table: BroughtTable) -> Fact:
+    return Fact(
+        "unreadable_lines", table.broken, share_of(table.broken, table.rows.height + table.broken), "amber",
+        "Lines of the file that are no rows: {value} ({share}). They are left out.",
+    )  # fmt: skip
