@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,15 +64,14 @@ def watch(test: WatchedTest, runs: int = 1, seed: int = 0) -> Watched:
     """`runs` tests by day. Users count once; of each day and arm the sum and that of squares are drawn, not the users.
 
     Of n normal values the sum is N(n μ, n sd²), and n − 1 times the variance is sd² χ² of as many degrees of freedom:
-    as cheap for a billion users as for ten. The mean of many skewed values looks the same.
+    as cheap for a billion users as for ten. The mean of many skewed values looks the same. One seed is one fate: more
+    days go on from the same path, and another effect or sd moves it without new noise.
     """
-    rng = np.random.default_rng(seed)
-    shape = runs, test.days
-    treated = rng.binomial(test.users_a_day, 0.5, shape)
+    arms, *noises = np.random.default_rng(seed).spawn(5)
+    treated = arms.binomial(test.users_a_day, 0.5, (test.days, runs)).T
     counts = test.users_a_day - treated, treated
-    sides = [
-        _moments(rng, count, test.mean + (test.effect if arm else 0.0), test.sd) for arm, count in enumerate(counts)
-    ]  # fmt: skip
+    means = test.mean, test.mean + test.effect
+    sides = [_moments(noises[2 * arm : 2 * arm + 2], counts[arm], means[arm], test.sd) for arm in (0, 1)]
     found = estimate(sides[0], sides[1])
     planned = test.users_a_day * test.planned_days
     users = np.cumsum(counts[0] + counts[1], axis=1)
@@ -119,11 +119,13 @@ def _decisions(
     ]
 
 
-def _moments(rng: np.random.Generator, count: np.ndarray, mean: float, sd: float) -> Moments:
+def _moments(noises: Sequence[np.random.Generator], count: np.ndarray, mean: float, sd: float) -> Moments:
     """Moments of one arm by the end of each day, from `count` new users a day (runs, days)."""
     size = count.astype(np.float64)
-    centre = np.where(size > 0, rng.normal(0.0, 1.0, size.shape) * sd / np.sqrt(np.maximum(size, 1)), 0.0) + mean
-    within = np.where(size > 1, sd**2 * 2 * rng.standard_gamma(np.maximum(size - 1, 1) / 2), 0.0)
+    # Drawn day after day, so that a longer test begins like a shorter one.
+    away = noises[0].standard_normal(size.T.shape).T
+    centre = np.where(size > 0, away * sd / np.sqrt(np.maximum(size, 1)), 0.0) + mean
+    within = np.where(size > 1, sd**2 * 2 * noises[1].standard_gamma(np.maximum(size - 1, 1).T / 2).T, 0.0)
     sums, squares = size * centre, within + size * centre**2
     totals = [np.cumsum(part, axis=1) for part in (size, sums, squares)]
     products = np.stack([np.stack([totals[2], totals[1]], axis=-1), np.stack([totals[1], totals[0]], axis=-1)], axis=-2)

@@ -72,6 +72,13 @@ def test_a_watched_test_shows_both_intervals_and_what_a_rule_would_say() -> None
     assert one_test(WatchedTest(), seed=3).equals(one_test(WatchedTest(), seed=3))
 
 
+def test_more_days_go_on_from_the_same_path_and_an_effect_moves_it() -> None:
+    short, long = (one_test(WatchedTest(days=days), seed=2) for days in (14, 40))
+    assert long.head(14).drop("decision", "fixed_decision").equals(short.drop("decision", "fixed_decision"))
+    moved = one_test(WatchedTest(effect=0.12), seed=2)
+    assert (moved["difference"] - short["difference"]).to_list() == pytest.approx([0.1] * 14)
+
+
 def test_sums_drawn_at_once_have_the_spread_of_their_users() -> None:
     seen = watch(WatchedTest(effect=0.0, sd=2.0, users_a_day=50, days=14), runs=2000)
     assert seen.found.error[:, -1].mean() == pytest.approx(2 * np.sqrt(4 / 700), rel=0.02)
