@@ -37,7 +37,8 @@ def many_tests(settings: Settings, tests: int = TESTS) -> pl.DataFrame:
         sign = claimed[np.arange(tests), first]
         found = float(np.mean((sign == right) & (sign != 0)))
         false = float(np.mean((sign != right) & (sign != 0)))
-        rows.append((reader, found, false, float(np.where(sign != 0, first + 1, last).mean()), float(red[:, -1].mean())))
+        days = float(np.where(sign != 0, first + 1, last).mean())
+        rows.append((reader, found, false, days, float(red[:, -1].mean())))
     return pl.DataFrame(rows, schema=["reader", "found", "false", "days", "refused"], orient="row")
 
 
