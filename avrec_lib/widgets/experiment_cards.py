@@ -34,6 +34,7 @@ _DOT = Markup(
     '<span aria-hidden="true" style="display:inline-block;width:1.5em;height:1.5em;line-height:1.5em;border-radius:50%;'
     'text-align:center;color:#fff;font-weight:bold;margin-right:.5em;background:{}">{}</span><b>{}</b>'
 )
+_ROW = Markup('<tr><th scope="row" style="text-align:left;font-weight:normal;white-space:nowrap">{}</th>{}</tr>')
 _CELL = Markup('<td style="padding:2px 8px;text-align:right;white-space:nowrap">{}</td>')
 _BAR = Markup(
     '<div style="width:64px;display:inline-block;background:rgba(128,128,128,.18);vertical-align:middle;'
@@ -94,7 +95,7 @@ def many_card(state: ExperimentState, language: Language) -> str:
         for words in heads
     )
     rows = Markup("").join(
-        Markup('<tr><th scope="row" style="text-align:left;font-weight:normal;white-space:nowrap">{}</th>{}</tr>').format(
+        _ROW.format(
             say(READERS[row["reader"]], language),
             Markup("").join(map(_CELL.format, (
                 _bar(row["found"], COLOURS[row["reader"]]) if state.settings.effect else "–",

@@ -51,6 +51,11 @@ def peeking_options(language: Language) -> list[tuple[str, str]]:
     return [(say(way, language), way) for way in PEEKING]
 
 
+def exact(value: Any) -> Any:
+    """The value of a slider without what binary fractions add to it."""
+    return round(value, 4) if isinstance(value, float) else value
+
+
 def _slider(name: str, value: Any, language: Language) -> Slider:
     look = {
         "layout": widgets.Layout(width="auto"), "style": {"description_width": "110px"}, "continuous_update": True,

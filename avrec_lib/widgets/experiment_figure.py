@@ -132,5 +132,6 @@ def _ranges(state: ExperimentState) -> dict[str, list[float]]:
     """What the axes show: by the settings alone, so that nothing jumps as days pass. Wider first days are cut."""
     settings = state.settings
     early = 2 * settings.sd / (settings.users_a_day * max(settings.planned_days * 0.15, 1)) ** 0.5
-    far = max(abs(settings.effect), settings.smallest_effect) + 3 * early
-    return {"xaxis": [0, settings.planned_days * 1.04], "yaxis": [-far, far]}
+    apparent = settings.test.treated[0] - settings.test.mean  # with the users that are lost
+    high = max(apparent, settings.effect, settings.smallest_effect) + 3 * early
+    return {"xaxis": [0, settings.planned_days * 1.04], "yaxis": [min(settings.effect, 0) - 3 * early, high]}

@@ -12,7 +12,7 @@ from avrec_lib.errors import AvrecError
 from avrec_lib.strings import LANGUAGES, Language, current_language, say
 from avrec_lib.widgets.cards import status
 from avrec_lib.widgets.experiment_cards import heading, light_card, many_card, plan_card, verdict_card
-from avrec_lib.widgets.experiment_controls import PLAN, WORLD, make_sliders, peeking_options
+from avrec_lib.widgets.experiment_controls import PLAN, WORLD, exact, make_sliders, peeking_options
 from avrec_lib.widgets.experiment_figure import ExperimentFigure
 from avrec_lib.widgets.experiment_state import ExperimentState
 from avrec_lib.widgets.experiment_verdicts import READERS
@@ -64,7 +64,9 @@ class ExperimentView:
         self._is_showing = True
         language, state = self.labels.language, self.state
         for name, slider in self.sliders.items():
-            slider.value = getattr(state.settings, name)
+            # Written back only where it differs: an answer to a key would undo the keys pressed since.
+            if exact(slider.value) != getattr(state.settings, name):
+                slider.value = getattr(state.settings, name)
         self.buttons["forward"].disabled = self.buttons["run_to_end"].disabled = state.is_over
         self.buttons["stop"].disabled = state.is_over or not state.day
         said = state.verdicts()
@@ -96,9 +98,8 @@ class ExperimentView:
         self.status.value = status(text)
 
     def _moved(self, name: str, value: Any) -> None:
-        value = round(value, 4) if isinstance(value, float) else value
-        if not self._is_showing and value != getattr(self.state.settings, name):
-            self._act(self.state.move, **{name: value})
+        if not self._is_showing and exact(value) != getattr(self.state.settings, name):
+            self._act(self.state.move, **{name: exact(value)})
 
     def _switch(self, language: Language) -> None:
         self._is_showing = True

@@ -108,7 +108,8 @@ def test_the_light_goes_red_while_a_slider_is_dragged(demo: Page) -> None:
 
 
 def test_a_test_is_stopped_and_another_begins(demo: Page) -> None:
-    press(demo, "True effect", "ArrowRight", 8)
+    slider = press(demo, "True effect", "ArrowRight", 8)
+    expect(slider.locator(".widget-readout")).to_have_text("+2.00%")  # no key is lost, however fast they come
     press(demo, "Peeking", "ArrowRight", 2)
     stop = view(demo).get_by_role("button", name="Stop now")
     stop.focus()

@@ -91,6 +91,20 @@ def test_peeking_costs_and_the_sequence_does_not() -> None:
     assert last["fixed"] == pytest.approx(0.05, abs=0.02)
 
 
+def test_lost_users_are_missing_in_one_arm_and_make_the_others_look_better() -> None:
+    sound, broken = (watch(WatchedTest(effect=0.0, lost=lost), seed=1) for lost in (0.0, 0.1))
+    assert broken.arms[0].tolist() == sound.arms[0].tolist()
+    assert broken.arms[1][0, -1] == pytest.approx(0.9 * sound.arms[1][0, -1], rel=0.01)
+    assert broken.at_end[0].argmax() == sound.at_end[0].argmax() == 13, "the plan counts who was assigned"
+    values = np.sort(np.random.default_rng(0).standard_normal(1_000_000))[100_000:]
+    assert WatchedTest(effect=0.2, lost=0.1).treated == pytest.approx((1.2 + values.mean(), values.std()), abs=0.003)
+
+
+def test_no_more_than_all_users_can_be_lost() -> None:
+    with pytest.raises(UsageError, match="share of lost users"):
+        WatchedTest(lost=1.0)
+
+
 @pytest.mark.parametrize("options", [{"sd": 0.0}, {"alpha": 1.0}, {"users_a_day": 1}, {"planned_days": 20, "days": 10}])
 def test_a_test_that_cannot_be_watched_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="A watched test"):
