@@ -88,6 +88,7 @@ def test_training_knows_no_report_and_models_know_no_training():
 def test_widgets_know_recommenders_by_protocol_and_their_state_needs_no_browser():
     assert offenders("widgets", ("avrec_lib.models", "avrec_lib.training", "avrec_lib.runs")) == []
     drawn = ("view", "list_column", "finder", "labels", "live_figure", "figures", "showing")
+    drawn += ("experiment_view", "experiment_controls", "experiment_figure")
     state = [path.stem for path in MODULES if path.parent == LIBRARY / "widgets" and path.stem not in drawn]
     assert [
         name for stem in state for name in offenders(f"widgets/{stem}.py", ("ipywidgets", "plotly", "avrec_lib.report"))

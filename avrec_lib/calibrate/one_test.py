@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +24,9 @@ class WatchedTest:
     """A test to be watched: `effect` and `sd` of a user in units of the metric (`mean` in the control), new users a day
     in both arms together, `planned_days`, and the `days` that it runs.
 
-    Raises UsageError for an sd or an alpha out of range, or fewer than two users a day or one day.
+    `lost` breaks the assignment: that share of the treatment's users never arrives, those who would have done least, so
+    that the rest looks better than it is. Raises UsageError for an sd, an alpha or a share out of range, or fewer than
+    two users a day or one day.
     """
 
     effect: float = 0.02
@@ -33,11 +37,14 @@ class WatchedTest:
     days: int = 14
     alpha: float = ALPHA
     first_look: float = FIRST_LOOK
+    lost: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.sd > 0 or not 0 < self.alpha < 1:
             raise UsageError("A watched test needs an sd above 0 and an alpha between 0 and 1, not {sd} and {alpha}.",
                              sd=self.sd, alpha=self.alpha)  # fmt: skip
+        if not 0 <= self.lost < 1:
+            raise UsageError("The share of lost users is 0 or more and below 1, but is {share}.", share=self.lost)
         if not 2 <= self.users_a_day <= MOST_USERS_A_DAY or not 1 <= self.planned_days <= self.days <= MOST_DAYS:
             raise UsageError(
                 "A watched test has two users a day or more and runs from its planned days to {most} at most, but came "
@@ -45,10 +52,26 @@ class WatchedTest:
                 most=MOST_DAYS, users=self.users_a_day, planned=self.planned_days, days=self.days,
             )  # fmt: skip
 
+    @property
+    def treated(self) -> tuple[float, float]:
+        """Mean and standard deviation of the treatment's users who arrive: of a normal amount without its lowest part.
+
+        With z the normal quantile at `lost` and h = φ(z) / (1 − lost): mean + sd · h and sd · √(1 + z h − h²).
+        """
+        if not self.lost:
+            return self.mean + self.effect, self.sd
+        from scipy.special import ndtri
+
+        edge = float(ndtri(self.lost))
+        above = math.exp(-(edge**2) / 2) / math.sqrt(2 * math.pi) / (1 - self.lost)
+        return self.mean + self.effect + self.sd * above, self.sd * math.sqrt(1 + edge * above - above**2)
+
 
 @dataclass(frozen=True)
 class Watched:
-    """Looks of `runs` tests, arrays (runs, days): what was found, both ends of both intervals, which is the end."""
+    """Looks of `runs` tests, arrays (runs, days): what was found, both ends of both intervals, which is the end, and
+    the users seen by then, together and in each arm.
+    """
 
     found: Estimate
     fixed_low: np.ndarray
@@ -57,27 +80,30 @@ class Watched:
     high: np.ndarray
     at_end: np.ndarray
     users: np.ndarray
+    arms: tuple[np.ndarray, np.ndarray]
 
 
 def watch(test: WatchedTest, runs: int = 1, seed: int = 0) -> Watched:
     """`runs` tests by day. Users count once; of each day and arm the sum and that of squares are drawn, not the users.
 
     Of n normal values the sum is N(n μ, n sd²), and n − 1 times the variance is sd² χ² of as many degrees of freedom:
-    as cheap for a billion users as for ten. The mean of many skewed values looks the same.
+    as cheap for a billion users as for ten. The mean of many skewed values looks the same. One seed is one fate: more
+    days go on from the same path, and another effect or sd moves it without new noise.
     """
-    rng = np.random.default_rng(seed)
-    shape = runs, test.days
-    treated = rng.binomial(test.users_a_day, 0.5, shape)
-    counts = test.users_a_day - treated, treated
-    sides = [
-        _moments(rng, count, test.mean + (test.effect if arm else 0.0), test.sd) for arm, count in enumerate(counts)
-    ]  # fmt: skip
+    arms, *noises, losses = np.random.default_rng(seed).spawn(6)
+    treated = arms.binomial(test.users_a_day, 0.5, (test.days, runs)).T
+    arrived = losses.binomial(treated.T, 1 - test.lost).T if test.lost else treated
+    counts = test.users_a_day - treated, arrived
+    shapes = (test.mean, test.sd), test.treated
+    sides = [_moments(noises[2 * arm : 2 * arm + 2], counts[arm], *shapes[arm]) for arm in (0, 1)]
     found = estimate(sides[0], sides[1])
     planned = test.users_a_day * test.planned_days
-    users = np.cumsum(counts[0] + counts[1], axis=1)
-    at_end = planned_end(users / planned)
+    seen = np.cumsum(counts[0], axis=1), np.cumsum(counts[1], axis=1)
+    # The plan counts those who were assigned: whether some of them are lost it cannot know.
+    assigned = np.broadcast_to(test.users_a_day * np.arange(1, test.days + 1), seen[0].shape)
+    at_end = planned_end(assigned / planned)
     reach = mixture(test.alpha, test.first_look).reach(users_clock(sides[0], sides[1], planned, (0.5, 0.5)), at_end)
-    return Watched(found, *found.interval(test.alpha), *sequence(found, reach), at_end, users)
+    return Watched(found, *found.interval(test.alpha), *sequence(found, reach), at_end, seen[0] + seen[1], seen)
 
 
 def one_test(test: WatchedTest, seed: int = 0, smallest_effect: float = 0.0) -> pl.DataFrame:
@@ -119,11 +145,13 @@ def _decisions(
     ]
 
 
-def _moments(rng: np.random.Generator, count: np.ndarray, mean: float, sd: float) -> Moments:
+def _moments(noises: Sequence[np.random.Generator], count: np.ndarray, mean: float, sd: float) -> Moments:
     """Moments of one arm by the end of each day, from `count` new users a day (runs, days)."""
     size = count.astype(np.float64)
-    centre = np.where(size > 0, rng.normal(0.0, 1.0, size.shape) * sd / np.sqrt(np.maximum(size, 1)), 0.0) + mean
-    within = np.where(size > 1, sd**2 * 2 * rng.standard_gamma(np.maximum(size - 1, 1) / 2), 0.0)
+    # Drawn day after day, so that a longer test begins like a shorter one.
+    away = noises[0].standard_normal(size.T.shape).T
+    centre = np.where(size > 0, away * sd / np.sqrt(np.maximum(size, 1)), 0.0) + mean
+    within = np.where(size > 1, sd**2 * 2 * noises[1].standard_gamma(np.maximum(size - 1, 1).T / 2).T, 0.0)
     sums, squares = size * centre, within + size * centre**2
     totals = [np.cumsum(part, axis=1) for part in (size, sums, squares)]
     products = np.stack([np.stack([totals[2], totals[1]], axis=-1), np.stack([totals[1], totals[0]], axis=-1)], axis=-2)

@@ -72,6 +72,13 @@ def test_a_watched_test_shows_both_intervals_and_what_a_rule_would_say() -> None
     assert one_test(WatchedTest(), seed=3).equals(one_test(WatchedTest(), seed=3))
 
 
+def test_more_days_go_on_from_the_same_path_and_an_effect_moves_it() -> None:
+    short, long = (one_test(WatchedTest(days=days), seed=2) for days in (14, 40))
+    assert long.head(14).drop("decision", "fixed_decision").equals(short.drop("decision", "fixed_decision"))
+    moved = one_test(WatchedTest(effect=0.12), seed=2)
+    assert (moved["difference"] - short["difference"]).to_list() == pytest.approx([0.1] * 14)
+
+
 def test_sums_drawn_at_once_have_the_spread_of_their_users() -> None:
     seen = watch(WatchedTest(effect=0.0, sd=2.0, users_a_day=50, days=14), runs=2000)
     assert seen.found.error[:, -1].mean() == pytest.approx(2 * np.sqrt(4 / 700), rel=0.02)
@@ -82,6 +89,20 @@ def test_peeking_costs_and_the_sequence_does_not() -> None:
     last = alarms(WatchedTest(effect=0.0, days=28)).row(-1, named=True)
     assert last["sequential"] < 0.05 < last["peeking"]
     assert last["fixed"] == pytest.approx(0.05, abs=0.02)
+
+
+def test_lost_users_are_missing_in_one_arm_and_make_the_others_look_better() -> None:
+    sound, broken = (watch(WatchedTest(effect=0.0, lost=lost), seed=1) for lost in (0.0, 0.1))
+    assert broken.arms[0].tolist() == sound.arms[0].tolist()
+    assert broken.arms[1][0, -1] == pytest.approx(0.9 * sound.arms[1][0, -1], rel=0.01)
+    assert broken.at_end[0].argmax() == sound.at_end[0].argmax() == 13, "the plan counts who was assigned"
+    values = np.sort(np.random.default_rng(0).standard_normal(1_000_000))[100_000:]
+    assert WatchedTest(effect=0.2, lost=0.1).treated == pytest.approx((1.2 + values.mean(), values.std()), abs=0.003)
+
+
+def test_no_more_than_all_users_can_be_lost() -> None:
+    with pytest.raises(UsageError, match="share of lost users"):
+        WatchedTest(lost=1.0)
 
 
 @pytest.mark.parametrize("options", [{"sd": 0.0}, {"alpha": 1.0}, {"users_a_day": 1}, {"planned_days": 20, "days": 10}])
