@@ -81,7 +81,12 @@ def sniff(path: Path, separator: str | None = None, encoding: str | None = None)
     if sample.startswith(b"PAR1"):
         import polars as pl
 
-        return FileFormat(path, "parquet", unlike(pl.scan_parquet(path).collect_schema().names()))
+        try:
+            names = pl.scan_parquet(path).collect_schema().names()
+        except pl.exceptions.PolarsError as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise DataError("{file} cannot be read: {error}.", file=path, error=reason) from error
+        return FileFormat(path, "parquet", unlike(names))
     encoding = encoding or guess_encoding(sample, path)
     text = decode(sample, encoding, path)
     if "\r" in text and "\n" not in text:

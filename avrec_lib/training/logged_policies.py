@@ -37,10 +37,13 @@ def policies_on_log(
     The cut leaves `train_share` of the rounds before it, so no policy has seen a reward that it is judged by. What a
     model cannot score it ranks last; `epsilon` of the rounds explore evenly. In slates the probability is that of an
     item given the items above it, so those targets have no whole distribution. A model that the data set cannot carry,
-    or that cannot learn from the choices before the cut, is left out with a fact that says why. Raises DataError for a
+    or that cannot learn from the choices before the cut, is left out with a fact that says why. Without a model on the
+    shelf all rounds are kept. Raises DataError for a
     log without times or without a choice before the cut.
     """
     log = rounds.log
+    if not shelf:
+        return PoliciesOnLog(rounds, [], ())
     if log.times is None or "timestamp" not in rounds.rounds.columns:
         raise DataError("Policies learned from a log need the times of its rounds.",
                         hint="Bring policies of your own, or a log with times.")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Recommenders as policies on a log: learned before the cut, asked about after it, in slates given what stands above."""
+"""Recommenders as policies on a log: learned before the cut, asked about after it, in slates given what is above."""
 
 from __future__ import annotations
 

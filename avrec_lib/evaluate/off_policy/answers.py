@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import polars as pl
 
 from avrec_lib.evaluate.off_policy.assessment import Assessment
+from avrec_lib.evaluate.off_policy.numbers import decimals, rounded, with_ends
 
 SENTENCES = {
     "better": "**{policy} would earn more than what was logged**: {value} against {logged} on average, a difference of "
@@ -16,6 +16,7 @@ SENTENCES = {
     "{difference} ({estimator}).",
     "cannot be decided": "**Whether {policy} would earn more or less than what was logged cannot be decided**: {value} "
     "against {logged} on average, a difference of {difference} ({estimator}).",
+    "the same": "**{policy} does what was logged**, round by round, so it earns what the log did: {logged} on average.",
     "these logs cannot tell": "**These logs cannot tell what {policy} would earn.** To know it within ± 10 % of what "
     "was logged would have taken about {rounds} rounds, if {explored} of them had chosen at random.",
     "these logs cannot tell, no plan": "**These logs cannot tell what {policy} would earn**, and more rounds like them "
@@ -68,22 +69,3 @@ def answers_table(assessments: Sequence[Assessment]) -> pl.DataFrame:
     }
     columns = ("policy", "verdict", "estimator", *numbers, "logged", "effective", "users")
     return pl.DataFrame(rows, schema={name: types[name] for name in columns})
-
-
-def rounded(count: int) -> str:
-    """A count in two digits that count: 43,351 is 44,000, always up."""
-    step = 10 ** max(len(str(count)) - 2, 0)
-    return f"{math.ceil(count / step) * step:,}"
-
-
-def decimals(*numbers: float) -> int:
-    """Three digits that count of the largest number."""
-    largest = max(abs(number) for number in numbers)
-    return min(max(2 - math.floor(math.log10(largest)), 0), 8) if largest else 0
-
-
-def with_ends(value: float, low: float, high: float, digits: int, *, signed: bool = False) -> str:
-    """`+0.012 [0.004, 0.020]`."""
-    ends = ", ".join(f"{end:.{digits}f}".replace("-", "−") for end in (low, high))
-    shown = f"{value:{'+' if signed and round(value, digits) else ''}.{digits}f}"
-    return f"{shown.removeprefix('-') if not round(value, digits) else shown} [{ends}]".replace("-", "−")

@@ -11,7 +11,7 @@ import polars as pl
 
 from avrec_lib.data.facts import LEVELS, Fact, Level
 from avrec_lib.evaluate.off_policy.bounds import guaranteed_value
-from avrec_lib.evaluate.off_policy.checks import lights
+from avrec_lib.evaluate.off_policy.checks import lights, propensities_of_actions
 from avrec_lib.evaluate.off_policy.embeddings import Embeddings, MarginalInversePropensity, marginal_weights
 from avrec_lib.evaluate.off_policy.estimators import (
     DirectMethod,
@@ -24,7 +24,7 @@ from avrec_lib.evaluate.off_policy.estimators import (
     SelfNormalisedDoublyRobust,
     evidence_of,
 )
-from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
+from avrec_lib.evaluate.off_policy.feedback import SUM_TOLERANCE, LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.identification import Ends, Extremes, ends_of
 from avrec_lib.evaluate.off_policy.intervals import VARIANCE_ONLY, Totals, estimates_table
 from avrec_lib.evaluate.off_policy.planning import logging_plan
@@ -38,7 +38,7 @@ from avrec_lib.evaluate.off_policy.slates import (
 from avrec_lib.evaluate.off_policy.slope import Choice, tuned
 from avrec_lib.evaluate.off_policy.support import Support, support_of
 
-Verdict = Literal["better", "worse", "cannot be decided", "these logs cannot tell"]
+Verdict = Literal["better", "worse", "the same", "cannot be decided", "these logs cannot tell"]
 REFUSED: Verdict = "these logs cannot tell"
 HALF_WIDTH = 0.1  # of the mean logged reward: what a plan aims at
 PRECISE_ENOUGH = 1e-12
@@ -118,7 +118,7 @@ def assess(
     """
     extremes = Extremes.of(log.rewards, largest_reward)
     choices: dict[str, Choice] = {}
-    found = [fact for fact in facts if fact.level == "red"]
+    found = [*(fact for fact in facts if fact.level == "red"), *target.facts, propensities_of_actions(log)]
     evidence: Evidence
     if is_slated(log):
         longest = int(np.unique(log.requests, return_counts=True)[1].max())  # type: ignore[call-overload]
@@ -144,9 +144,10 @@ def assess(
         estimates = estimates.with_columns(says=pl.lit(VARIANCE_ONLY))
     guaranteed = None if log.propensities_estimated or extremes.assumed else guaranteed_value(evidence, extremes.best)
     answer = None if red else _answer(ends, evidence, support, extremes, guaranteed, resamples, seed)
+    same = bool(np.abs(evidence.weights - 1).max() < SUM_TOLERANCE)
     return Assessment(
-        target.name, headline.name, estimates, facts, answer, verdict_of(answer), float(log.rewards.mean()), support,
-        evidence, {name: choice.path for name, choice in choices.items()},
+        target.name, headline.name, estimates, facts, answer, verdict_of(answer, same=same),
+        float(log.rewards.mean()), support, evidence, {name: choice.path for name, choice in choices.items()},
         _plan(log, target, evidence, support) if red <= MENDED_BY_ROUNDS else None, ends, log.unit,
     )  # fmt: skip
 
@@ -191,10 +192,15 @@ def _answer(
     )  # fmt: skip
 
 
-def verdict_of(answer: Answer | None) -> Verdict:
-    """Whether the policy earns more than the log did, as far as the interval of the difference goes."""
+def verdict_of(answer: Answer | None, *, same: bool = False) -> Verdict:
+    """Whether the policy earns more than the log did, as far as the interval of the difference goes.
+
+    With all weights 1 it is `same`: a reward model may still find a difference, which is its error.
+    """
     if answer is None:
         return REFUSED
+    if same:
+        return "the same"
     if answer.difference_low > PRECISE_ENOUGH:
         return "better"
     return "worse" if answer.difference_high < -PRECISE_ENOUGH else "cannot be decided"

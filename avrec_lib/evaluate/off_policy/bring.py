@@ -8,8 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
+from avrec_lib.data.dataset import CARD
 from avrec_lib.data.facts import Fact, share_of
-from avrec_lib.errors import DataError, UsageError, nearest
+from avrec_lib.errors import DataError, UsageError, nearest, unknown_name
 from avrec_lib.evaluate.off_policy.bring_tables import (
     BroughtTable,
     id_column,
@@ -21,6 +22,8 @@ from avrec_lib.evaluate.off_policy.bring_tables import (
 from avrec_lib.evaluate.off_policy.distributions import Distributions, read_distributions
 from avrec_lib.evaluate.off_policy.feedback import TargetPolicy
 from avrec_lib.evaluate.off_policy.rounds import Clusters, LoggedRounds, Missing, assemble
+from avrec_lib.imports.files import SUFFIXES
+from avrec_lib.imports.values import ids
 
 REWARDS = ("reward", "click", "watch_seconds", "like", "play", "value")
 IDS = ("user_id", "request_id", "round_id")
@@ -33,6 +36,8 @@ def read_rounds(
     distributions: Path | str | None = None,
     *,
     reward: str | None = None,
+    policy: str | None = None,
+    platform: str | None = None,
     context_columns: Sequence[str] | None = None,
     candidates: Sequence[str] | None = None,
     clusters: Clusters = "user",
@@ -52,6 +57,9 @@ def read_rounds(
     probability 0. The policy "logging" is the one that made the log. Actions are all items of both tables, or
     `candidates`. `clusters` and `missing` are those of `assemble`.
 
+    `policy` and `platform` take the rounds of one name in the column of that name; a file with rounds of several
+    policies must be told which.
+
     Raises UsageError for a missing file or an unknown name; DataError for a missing column (with the one that is
     probably meant), a file that is empty or broken, words for numbers, negative watch time, an item that is no
     candidate, round ids that do not fit, probabilities that are none or do not sum to one, and what `assemble` refuses.
@@ -61,6 +69,7 @@ def read_rounds(
         needed.append(("round_id",))
     table = read_brought(Path(path), needed, lambda names: _wanted(names, reward, context_columns))
     told = reward or next(name for name in REWARDS if name in table.rows.columns)
+    table = _of_one(_of_one(table, "policy", policy), "platform", platform)
     rounds, contexts = _rounds(table, told), _contexts(table, context_columns)
     whole = None if distributions is None else read_distributions(Path(distributions), rounds["round_id"])
     actions = _actions(rounds, whole, candidates, table.path)
@@ -70,6 +79,17 @@ def read_rounds(
         rounds, contexts, actions, unit=UNITS.get(told, told), clusters=clusters, missing=missing, seed=seed
     )  # fmt: skip
     return _with_targets(made, targets, whole, _facts(table))
+
+
+def is_file_of_rounds(source: str) -> bool:
+    """Whether `source` is a file or a folder of parts, not a data set. Raises UsageError for a file that is missing."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return not (path / CARD).is_file()
+    if not path.is_file() and any(source.lower().endswith(f".{suffix}") for suffix in SUFFIXES):
+        raise UsageError("There is no file {file}.", hint="Expected a file of rounds, or the name of a data set.",
+                         file=path)  # fmt: skip
+    return path.is_file()
 
 
 def _wanted(names: Sequence[str], reward: str | None, context_columns: Sequence[str] | None) -> Collection[str]:
@@ -83,7 +103,7 @@ def _wanted(names: Sequence[str], reward: str | None, context_columns: Sequence[
         )  # fmt: skip
     contexts = context_columns if context_columns is not None else [n for n in names if n.startswith(CONTEXT)]
     told = reward or next((name for name in REWARDS if name in names), "")
-    fixed = ("item_id", told, "propensity", "position", "timestamp", *IDS)
+    fixed = ("item_id", told, "propensity", "position", "timestamp", "policy", "platform", *IDS)
     return {*fixed, *contexts, *(name for name in names if _policy_of(name))}
 
 
@@ -92,6 +112,26 @@ def _policy_of(column: str) -> str:
     if column == TARGET:
         return "target"
     return column.removeprefix(TARGET + "_") if column.startswith(TARGET + "_") else ""
+
+
+def _of_one(table: BroughtTable, column: str, name: str | None) -> BroughtTable:
+    """The rows of one policy or platform."""
+    if column not in table.rows.columns:
+        if name is not None:
+            raise UsageError("{file} has no column {column}, so rows of {name} cannot be told.", file=table.path,
+                             column=repr(column), name=repr(name))  # fmt: skip
+        return table
+    values = ids(table.rows[column])
+    known = values.drop_nulls().unique().sort()
+    if name is None:
+        if column == "policy" and known.len() > 1:
+            raise UsageError("The log has rounds of {count} policies: {names}.",
+                             hint="Say whose rounds to take: in notebook 50 with logging_policy.", count=known.len(),
+                             names=", ".join(known))  # fmt: skip
+        return table
+    if name not in known:
+        raise unknown_name(column, name, known)
+    return replace(table, rows=table.rows.filter(values == name))
 
 
 def _rounds(table: BroughtTable, reward: str) -> pl.DataFrame:
@@ -175,6 +215,10 @@ def _facts(table: BroughtTable) -> list[Fact]:
         facts.append(Fact("unreadable_lines", table.broken, share_of(table.broken, total), "amber",
                           "Lines of the file that are no rows: {value} ({share}). They are left out."))  # fmt: skip
     if table.unused:
-        facts.append(Fact("unused_columns", len(table.unused), None, "info", "Columns of the file that are not used: "
-                          "{names}.", {"names": ", ".join(table.unused)}))  # fmt: skip
+        contexts = any(name.startswith(CONTEXT) for name in table.rows.columns)
+        facts.append(
+            Fact("unused_columns", len(table.unused), None, "info" if contexts else "amber",
+                 "Columns of the file that are not used: {names}. What was known before the choice is read from "
+                 "columns whose names start with context_.", {"names": ", ".join(table.unused)})
+        )  # fmt: skip
     return facts

@@ -133,7 +133,10 @@ def _meant(choice: Sequence[str], columns: Sequence[str]) -> tuple[str, str] | N
         fit = [name for name in columns if forms_of(name, ours) & set(known)]
         if fit:
             return fit[0], ours
-    close = ((nearest(ours, columns), ours) for ours in choice)
+    # What the field calls something else is not meant, however alike the letters.
+    free = [name for name in columns if not any(forms_of(name, other) & set(words.split())
+                                                for other, words in SYNONYMS.items())]  # fmt: skip
+    close = ((nearest(ours, free), ours) for ours in choice)
     return next((pair for pair in close if pair[0]), None)
 
 

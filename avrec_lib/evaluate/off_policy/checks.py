@@ -9,7 +9,7 @@ from avrec_lib.evaluate.off_policy.estimators import Evidence, Ratio
 from avrec_lib.evaluate.off_policy.feedback import CERTAIN, LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.intervals import Totals, fewest_by_skewness, standard_error
 from avrec_lib.evaluate.off_policy.reward_models import fit_quality
-from avrec_lib.evaluate.off_policy.support import Support
+from avrec_lib.evaluate.off_policy.support import Support, kish
 
 FEWEST_EFFECTIVE = {"red": 30, "amber": 100}
 """Users (rounds, where users are not known) that the weights leave: Cochran's 30, and where digits become worth it."""
@@ -20,6 +20,7 @@ would have carried the value were often not drawn, and intervals hold 60 to 90 t
 LARGEST_SHARE = {"red": 0.1, "amber": 0.03}
 MISSING_SHARE = {"red": 0.1, "amber": 0.0}
 UNUSUAL, SURE = 1.96, 3.29  # standard errors: one healthy log in twenty, one in a thousand
+FAR = 5.0  # standard errors: no healthy log, whatever the number of actions
 OFF_BY = 0.05  # of the mean weight: less moves no value by much
 
 
@@ -27,7 +28,7 @@ def lights(
     log: LoggedFeedback, target: TargetPolicy, evidence: Evidence, support: Support, ratios: tuple[Ratio, ...],
     predicted: np.ndarray | None,
 ) -> tuple[Fact, ...]:  # fmt: skip
-    """All checks of one policy on one log; `ratios` are those of the estimator whose value would be shown."""
+    """The checks of one policy on a log of single rounds; `ratios` are those of the estimator that would be shown."""
     return (
         exploration(log, target, support),
         missing_support(support),
@@ -60,17 +61,46 @@ def missing_support(support: Support) -> Fact:
     """Target mass on what the logging policy never does: known, or missing from the mean weight."""
     missing = support.missing
     level: Level = "red" if missing >= MISSING_SHARE["red"] else "amber" if missing > MISSING_SHARE["amber"] else "info"
-    never = f"{support.never_taken:,}" if support.never_taken is not None else "–"
+    never = "–" if support.never_taken is None else f"{support.never_taken:,}"
     words = {"missing": in_percent(missing), "never": never, "limit": in_percent(MISSING_SHARE["red"])}
+    if missing > support.known_missing:
+        template = (
+            "By its weights {missing} of what the policy would do was never tried, or the propensities are not right. "
+            "What it earns there nobody knows; beyond {limit} no interval is of use." if level == "red" else
+            "By its weights up to {missing} of what the policy would do was never tried. The interval reaches from the "
+            "worst to the best that it could earn there."
+        )  # fmt: skip
+        return Fact("support", support.never_taken or 0, missing, level, template, words)
     template = {
         "red": "{missing} of what the policy would do was never tried by the logging policy (actions never taken: "
-        "{never}). What it earns there nobody knows; up to {limit} could be bracketed by the worst and the best.",
+        "{never}). What it earns there nobody knows; beyond {limit} no interval is of use.",
         "amber": "{missing} of what the policy would do was never tried by the logging policy (actions never taken: "
         "{never}). The interval reaches from the worst to the best that it could earn there: from 0 to 1 click, or to "
         "the largest reward that is given or was seen.",
         "info": "Nothing says that the policy would do what was never tried.",
     }[level]
     return Fact("support", support.never_taken or 0, missing, level, template, words)
+
+
+def propensities_of_actions(log: LoggedFeedback) -> Fact:
+    """Whether some action has more inverse propensity than there are rounds, which right propensities cannot.
+
+    The mean of 1{a} / p is the share of rounds in which action a could be taken, at most 1.
+    """
+    n, inverse = len(log), 1 / log.propensities
+    mass = np.bincount(log.actions, inverse, minlength=log.action_count) / n
+    squares = np.bincount(log.actions, inverse**2, minlength=log.action_count) / n
+    rounds = np.bincount(log.actions, minlength=log.action_count)
+    errors = np.sqrt(np.maximum(squares - mass**2, 0) / n)
+    certain = (rounds >= FEWEST_EFFECTIVE["red"]) & (mass > 1.1) & (mass - 1 > FAR * errors)
+    worst = int(mass.argmax()) if not certain.any() else int(np.where(certain, mass, 0).argmax())
+    template = (
+        "The log took {action} as often as if it could have been taken in {mass} of all rounds (actions like that: "
+        "{value}). The propensities are not those with which it was done." if certain.any() else
+        "No action was taken more often than its propensities allow."
+    )  # fmt: skip
+    words = {"action": repr(str(log.action_ids[worst])), "mass": f"{mass[worst]:.0%}"}
+    return Fact("propensities", int(certain.sum()), None, "red" if certain.any() else "info", template, words)
 
 
 def mean_weight(support: Support) -> Fact:
@@ -117,16 +147,18 @@ def largest_weight(log: LoggedFeedback, support: Support) -> Fact:
 def rewarded(evidence: Evidence) -> Fact:
     """How many rewards the value rests on, after weighting."""
     weighted = evidence.weights * np.abs(evidence.rewards)
-    by_user = weighted if evidence.users is None else np.bincount(evidence.users, weighted)
-    total = float(by_user.sum())
-    effective = total**2 / float(by_user @ by_user) if total else 0.0
+    effective = kish(weighted if evidence.users is None else np.bincount(evidence.users, weighted))
     count = int((evidence.rewards != 0).sum())
+    constant = bool(evidence.rewards.min() == evidence.rewards.max())
+    few = effective < FEWEST_EFFECTIVE["red"]
     template = (
+        "Every round earned the same, so nothing can be told of what earns more." if constant else
         "{count} of {rounds} rounds were rewarded, and for this policy they are worth {value}: so few decide by who "
-        "happened to be among them." if effective < FEWEST_EFFECTIVE["red"] else
+        "happened to be among them." if few else
         "{count} of {rounds} rounds were rewarded; for this policy they are worth {value}."
     )  # fmt: skip
-    return Fact("rewarded_rounds", int(effective), None, below(effective, FEWEST_EFFECTIVE), template,
+    level: Level = "red" if constant else below(effective, FEWEST_EFFECTIVE)
+    return Fact("rewarded_rounds", int(effective), None, level, template,
                 {"count": f"{count:,}", "rounds": f"{len(evidence):,}"})  # fmt: skip
 
 

@@ -71,8 +71,11 @@ def rewards_of(events: pl.DataFrame, shown: Shown, reward: str, *, amount: bool)
     outcomes = events.filter(is_outcome)
     if not outcomes.height:
         known = events["event"].value_counts(sort=True)["event"].to_list()
-        raise DataError("The log has no {reward} at all.", hint="Its events are {known}.", reward=repr(reward),
-                        known=", ".join(known))  # fmt: skip
+        raise DataError(
+            "The log has no {reward} at all.",
+            hint="Its events are {known}. A table with one row a round and its reward in a column needs no import: "
+            "give the file itself as source of notebook 50.", reward=repr(reward), known=", ".join(known),
+        )  # fmt: skip
     rounds = shown.rounds
     own = pl.col(reward).fill_null(0.0) if amount else (pl.col("event") == reward).cast(pl.Float64)
     without = rounds["request_id"].null_count()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from avrec_lib.data.facts import Fact
 from avrec_lib.errors import DataError
 
 SUM_TOLERANCE = 1e-6
@@ -87,11 +88,13 @@ class TargetPolicy:
     """The policy that is asked about: `of_logged` (n,) is its probability of the action that was logged.
 
     `probabilities` (n, a) are those of all actions; without them only estimators that need no reward model can answer.
+    `facts` are what a reader must know of how the policy is known; a red one refuses its value.
     """
 
     name: str
     of_logged: np.ndarray
     probabilities: np.ndarray | None = None
+    facts: tuple[Fact, ...] = ()
 
     @classmethod
     def of(cls, name: str, log: LoggedFeedback, probabilities: np.ndarray) -> TargetPolicy:

@@ -15,7 +15,7 @@ def folds_of(rounds: int, users: np.ndarray | None, folds: int, seed: int) -> np
     clusters = rounds if users is None else int(users.max()) + 1
     if clusters < 2 or folds < 2:
         raise DataError("A model of this log takes two folds of users or more, but there are {folds} folds and "
-                        "{clusters} users.", hint="If all rounds are of one user_id, say clusters='none'.", folds=folds,
+                        "{clusters} users.", hint="If all rounds are of one user_id, say clusters=none.", folds=folds,
                         clusters=clusters)  # fmt: skip
     dealt = np.random.default_rng(seed).permutation(clusters) % min(folds, clusters)
     return dealt if users is None else dealt[users]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
+from avrec_lib.data.facts import Fact
 from avrec_lib.errors import DataError
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.rounds import rows_among
 from avrec_lib.evaluate.off_policy.slates import is_slated
+
+OTHER_POLICY = 0.3
+"""Mean share by which propensities differ from frequencies where they tell of another policy; counting alone moves a
+frequency of ten rounds by as much.
+"""
 
 
 def frequency_policy(name: str, own: LoggedFeedback, log: LoggedFeedback, *, by_position: bool = True) -> TargetPolicy:
@@ -45,7 +53,23 @@ def frequency_policy(name: str, own: LoggedFeedback, log: LoggedFeedback, *, by_
                         hint="Let positions count together: by_position=False.", count=int(empty.sum()),
                         rounds=len(log), name=repr(name))  # fmt: skip
     table = counts / np.maximum(totals, 1)[:, None]
-    return TargetPolicy.of(name, log, table[of_log])
+    made = TargetPolicy.of(name, log, table[of_log])
+    return replace(made, facts=(_how_known(name, own, table[of_own, known[own.actions]]),))
+
+
+def _how_known(name: str, own: LoggedFeedback, frequencies: np.ndarray) -> Fact:
+    """That a policy is known by its frequencies; red where its own propensities say that they are not all."""
+    off = float(np.average(np.abs(own.propensities / frequencies - 1)))
+    words = {"policy": name, "off": f"{off:.0%}"}
+    if off > OTHER_POLICY:
+        return Fact(
+            "known_by_frequencies", len(own), None, "red",
+            "{policy} is known here by how often it took each item at each place, but its own propensities differ from "
+            "that by {off}: it looked at who asked, or changed. What could be estimated is another policy; compare it "
+            "by its own rounds.", words,
+        )  # fmt: skip
+    return Fact("known_by_frequencies", len(own), None, "amber",
+                "{policy} is known here by how often it took each item at each place.", words)  # fmt: skip
 
 
 def uniform_policy(log: LoggedFeedback, name: str = "uniform") -> TargetPolicy:

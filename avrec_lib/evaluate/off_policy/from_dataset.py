@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from avrec_lib.data.dataset import Dataset
 from avrec_lib.data.facts import Fact, share_of
 from avrec_lib.errors import DataError, UsageError, unknown_name
+from avrec_lib.evaluate.off_policy.estimators import Ratio
 from avrec_lib.evaluate.off_policy.event_rounds import Shown, rewards_of, rounds_shown
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.frequencies import frequency_policy
+from avrec_lib.evaluate.off_policy.intervals import Totals
+from avrec_lib.evaluate.off_policy.numbers import decimals, with_ends
 from avrec_lib.evaluate.off_policy.round_contexts import action_codes, user_contexts
-from avrec_lib.evaluate.off_policy.rounds import Clusters, LoggedRounds, Missing, assemble
+from avrec_lib.evaluate.off_policy.rounds import Clusters, LoggedRounds, Missing, assemble, rows_among
 from avrec_lib.schema import Event, Events, Items, Users, require_columns, with_all_columns
 
 AMOUNTS = {"watch_seconds": "seconds", "value": "value"}
@@ -91,11 +95,31 @@ def logged_rounds(
 
 
 @dataclass(frozen=True)
+class Earned:
+    """What another policy earned in rounds of its own, `own` of the log that is asked, and the difference by user."""
+
+    policy: str
+    value: float
+    own: float
+    difference: float
+    low: float
+    high: float
+
+    def words(self) -> dict[str, str]:
+        """All of it as text."""
+        digits = decimals(self.value, self.own)
+        return {
+            "policy": self.policy, "value": f"{self.value:.{digits}f}", "logged": f"{self.own:.{digits}f}",
+            "difference": with_ends(self.difference, self.low, self.high, digits, signed=True),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
 class OtherPolicies:
     """Policies that have a log of their own, what each earned there in the same time, and why others are left out."""
 
     targets: Sequence[TargetPolicy]
-    earned: Mapping[str, float]
+    earned: Sequence[Earned]
     facts: Sequence[Fact]
 
 
@@ -103,30 +127,42 @@ def other_policies(
     dataset: Dataset, own: LoggedRounds, reward: str = "click", *, platform: Names | None = None,
     missing: Missing = "refuse",
 ) -> OtherPolicies:  # fmt: skip
-    """The other policies that logged rounds of `dataset`, as targets for `own`.
+    """The other policies that logged rounds of `dataset`, as targets for `own`, and what they earned themselves.
 
-    Each is known by its own rounds alone (`frequency_policy`): its average over who asked. What it earned, from the
-    first to the last moment of `own`, is the truth of the target only as far as it did not look at the context.
+    As a target each is known by its own rounds alone (`frequency_policy`): its average over who asked. What it earned
+    is counted from the first to the last moment of `own`.
     """
     names = dataset.events.select(pl.col("policy").drop_nulls().unique().sort()).collect()["policy"]
     mine = set(own.rounds["policy"]) if "policy" in own.rounds.columns else set()
-    targets, earned, facts = [], {}, []
+    targets, earned, facts = [], [], []
     for name in (name for name in names if name not in mine):
         try:
-            theirs = logged_feedback(dataset, reward, policy=name, platform=platform, missing=missing,
-                                     candidates=own.log.action_ids.astype(str).tolist())  # fmt: skip
-            targets.append(frequency_policy(name, theirs, own.log))
+            theirs = logged_rounds(dataset, reward, policy=name, platform=platform, missing=missing,
+                                   candidates=own.log.action_ids.astype(str).tolist())  # fmt: skip
+            earned += [_earned(name, theirs, own)]
+            targets.append(frequency_policy(name, theirs.log, own.log))
         except DataError as error:
             facts.append(Fact("policy_left_out", 1, None, "amber", "{model} is left out: {error}",
                               {"model": name, "error": error.text("en")}))  # fmt: skip
-            continue
-        if own.log.times is None or theirs.times is None:
-            earned[name] = float(theirs.rewards.mean())
-            continue
-        meanwhile = (theirs.times >= own.log.times.min()) & (theirs.times <= own.log.times.max())
-        if meanwhile.any():
-            earned[name] = float(theirs.rewards[meanwhile].mean())
     return OtherPolicies(targets, earned, facts)
+
+
+def _earned(name: str, theirs: LoggedRounds, own: LoggedRounds) -> Earned:
+    """Means of both logs and their difference by user, in the time of `own`; a user of both logs stays one."""
+    during = np.ones(len(theirs.log), dtype=bool)
+    if theirs.log.times is not None and own.log.times is not None:
+        during = (theirs.log.times >= own.log.times.min()) & (theirs.log.times <= own.log.times.max())
+    rewards = np.concatenate([theirs.log.rewards[during], own.log.rewards])
+    is_theirs = np.repeat([1.0, 0.0], [int(during.sum()), len(own.log)])
+    users = None
+    if "user_id" in own.rounds.columns and own.log.users is not None:
+        ids = pl.concat([theirs.rounds["user_id"].filter(during), own.rounds["user_id"]])
+        users = rows_among(ids, ids.unique(maintain_order=True))
+    sides = [Ratio(side * rewards, side) for side in (is_theirs, 1 - is_theirs)]
+    both = Totals.of([[sides[0]], [sides[1]], [sides[0], Ratio(-sides[1].top, sides[1].bottom)]], users)
+    value, logged, difference = both.estimates()
+    lows, highs = both.intervals(1000, 0)
+    return Earned(name, float(value), float(logged), float(difference), float(lows[2]), float(highs[2]))
 
 
 def _tables(
@@ -176,7 +212,7 @@ def _of_policy(rounds: pl.DataFrame, policy: Names | None) -> pl.DataFrame:
     if policy is None and names.len() > 1:
         raise UsageError(
             "The log has rounds of {count} policies: {names}.",
-            hint="Say whose rounds to take with policy=…; several names take them together.",
+            hint="Say whose rounds to take: in notebook 50 with logging_policy.",
             count=names.len(), names=", ".join(name or "–" for name in names),
         )  # fmt: skip
     return _of(rounds, "policy", policy)

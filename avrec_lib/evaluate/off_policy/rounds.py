@@ -102,6 +102,7 @@ def assemble(
     else:
         parts["propensities"] = rounds["propensity"].cast(pl.Float64).to_numpy()
         parts["logging"] = _uniform(parts["propensities"], action_ids.len(), facts)
+    _check_places(rounds, parts)
     log = LoggedFeedback(**parts)
     if (log.propensities >= CERTAIN).all():
         facts.append(
@@ -110,6 +111,20 @@ def assemble(
                  "choice would have earned.")
         )  # fmt: skip
     return LoggedRounds(log, rounds, facts)
+
+
+def _check_places(rounds: pl.DataFrame, parts: Mapping[str, Any]) -> None:
+    """Raise DataError where a request has two rounds at one position: it is no slate, or the rows are there twice."""
+    if parts["requests"] is None or parts["positions"] is None:
+        return
+    again = rounds.filter(~pl.struct("request_id", "position").is_first_distinct())
+    if again.height:
+        raise DataError(
+            "{count} of {rounds} rounds repeat a position of their request, for example position {position} of request "
+            "{request}.", hint="Remove rows that are there twice, or give each list that was shown a request_id of its "
+            "own.", count=again.height, rounds=rounds.height, position=again["position"][0],
+            request=repr(again["request_id"][0]),
+        )  # fmt: skip
 
 
 def _with_propensities(rounds: pl.DataFrame, missing: Missing, facts: list[Fact]) -> pl.Series:
@@ -121,13 +136,13 @@ def _with_propensities(rounds: pl.DataFrame, missing: Missing, facts: list[Fact]
     if lacking == total:
         raise DataError(
             "No round of the log has a propensity.",
-            hint="Log the probability of what was shown, or let it be estimated: missing='estimate'.",
+            hint="Log the probability of what was shown, or let it be estimated: in notebook 50 propensities=estimate.",
         )
     if missing == "refuse":
         raise DataError(
             "{count} of {rounds} rounds have no propensity.",
-            hint="Leave them out, so that the result speaks for the others only: missing='drop'. Or let all "
-            "propensities be estimated: missing='estimate'.", count=lacking, rounds=total,
+            hint="In notebook 50: propensities=drop leaves them out, so that the result speaks for the others only; "
+            "propensities=estimate estimates all.", count=lacking, rounds=total,
         )  # fmt: skip
     share = share_of(lacking, total)
     facts.append(
@@ -147,7 +162,7 @@ def _clusters(rounds: pl.DataFrame, clusters: Clusters, facts: list[Fact]) -> np
         if clusters == "user":
             return None
         raise UsageError("Rounds are to be clustered by request, but the log has no request_id.",
-                         hint="Cluster them by user, or not at all: clusters='none'.")  # fmt: skip
+                         hint="Cluster them by user, or not at all: clusters=none.")  # fmt: skip
     ids = rounds[column]
     known = ids.drop_nulls().unique(maintain_order=True)
     rows = rows_among(ids, known)
@@ -164,8 +179,8 @@ def _clusters(rounds: pl.DataFrame, clusters: Clusters, facts: list[Fact]) -> np
     facts.append(
         Fact("largest_cluster", largest, share, level_of(share, LARGE_CLUSTER),
              "Rounds are drawn together by {column}: {clusters} of them, the largest with {value} rounds ({share}). Is "
-             "it a person? Segments of users are no persons: with clusters='request' or 'none' rounds stand for "
-             "themselves.", {"column": column, "clusters": f"{int(rows.max()) + 1:,}"})
+             "it a person? Segments of users are no persons: with clusters=request or clusters=none rounds "
+             "stand for themselves.", {"column": column, "clusters": f"{int(rows.max()) + 1:,}"})
     )  # fmt: skip
     return rows
 

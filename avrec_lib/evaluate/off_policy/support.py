@@ -65,7 +65,7 @@ def support_of(log: LoggedFeedback, target: TargetPolicy, evidence: Evidence) ->
     off = mean - (1 - known)
     return Support(
         known_missing=known, mean_weight=mean, error=error, z=_errors_off(off, error),
-        effective=_effective(by_user), as_logged=_effective(_rounds_of(evidence)),
+        effective=kish(by_user), as_logged=kish(_rounds_of(evidence)),
         largest=float(by_user.max()) / total if total else 1.0, never_taken=_never_taken(log, target),
         certain=float((log.propensities >= CERTAIN).mean()), users=totals.users,
     )  # fmt: skip
@@ -101,11 +101,12 @@ def effective_by_clip(evidence: Evidence, clips: Sequence[float]) -> pl.DataFram
     for clip in clips:
         clipped = np.minimum(evidence.weights, clip)
         by_user = clipped if evidence.users is None else np.bincount(evidence.users, clipped)
-        rows.append((clip, _effective(by_user), 1 - float(by_user.sum()) / total if total else None))
+        rows.append((clip, kish(by_user), 1 - float(by_user.sum()) / total if total else None))
     return pl.DataFrame(rows, {"clip": pl.Float64, "effective": pl.Float64, "cut": pl.Float64}, orient="row")
 
 
-def _effective(by_user: np.ndarray) -> float:
+def kish(by_user: np.ndarray) -> float:
+    """Effective sample size of weights by user: (Σ w)² / Σ w², 0 where all are 0 (Kish 1965)."""
     total = float(by_user.sum())
     return total**2 / float(by_user @ by_user) if total else 0.0
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from avrec_lib.errors import DataError, UsageError
-from avrec_lib.evaluate.off_policy.bring import read_rounds
+from avrec_lib.evaluate.off_policy.bring import is_file_of_rounds, read_rounds
 from avrec_lib.evaluate.off_policy.estimators import InversePropensity, SelfNormalised, estimate, evidence_of
 
 ROUNDS = pl.DataFrame({
@@ -68,7 +68,8 @@ def test_several_policies_contexts_places_and_times(write, name):
     assert found.log.requests.tolist() == [0, 0, 1, 1]
     assert np.diff(found.log.times).tolist() == [0, 86_400, 0]
     assert [one.explanation("en") for one in found.facts if one.name == "unused_columns"] == [
-        "Columns of the file that are not used: note."
+        "Columns of the file that are not used: note. What was known before the choice is read from columns "
+        "whose names start with context_."
     ]
     assert found.rounds.columns == ["item_id", "reward", "user_id", "request_id", "round_id", "propensity", "timestamp",
                                     "position"]  # fmt: skip
@@ -262,3 +263,31 @@ def test_files_that_are_no_tables(tmp_path, home):
     broken.write_bytes(broken.read_bytes()[:300])
     with pytest.raises(DataError, match=r"broken\.parquet cannot be read"):
         read_rounds(broken)
+
+
+def test_rounds_of_several_policies_must_be_told_apart_and_a_missing_file_is_one(tmp_path):
+    path = tmp_path / "two.csv"
+    path.write_text("item_id,click,propensity,policy\na,1,.5,old\nb,0,.5,old\na,0,.2,new\n")
+    with pytest.raises(UsageError, match="rounds of 2 policies: new, old"):
+        read_rounds(path)
+    assert len(read_rounds(path, policy="old").log) == 2
+    with pytest.raises(UsageError, match="Did you mean old"):
+        read_rounds(path, policy="olt")
+    with pytest.raises(UsageError, match="no column 'platform'"):
+        read_rounds(path, policy="old", platform="tv")
+    assert is_file_of_rounds(str(path))
+    assert is_file_of_rounds(str(tmp_path))
+    assert not is_file_of_rounds("movielens-100k")
+    with pytest.raises(UsageError, match="There is no file"):
+        is_file_of_rounds(str(tmp_path / "nosuch.parquet"))
+
+
+def test_a_place_that_a_request_has_twice_and_a_column_that_is_something_else(tmp_path):
+    path = tmp_path / "rounds.csv"
+    path.write_text("item_id,click,propensity,request_id,position\na,1,.5,r0,1\nb,0,.5,r0,1\n")
+    with pytest.raises(DataError, match="1 of 2 rounds repeat a position .* position 1 of request 'r0'"):
+        read_rounds(path)
+    path.write_text("item_id,click,prob,request_id,position\na,1,.5,r0,1\nb,0,.5,r0,2\n")
+    with pytest.raises(DataError, match="no column propensity") as error:
+        read_rounds(path)
+    assert "position →" not in str(error.value)

@@ -9,11 +9,13 @@ import pytest
 from sample_files import shared
 
 from avrec_lib.data.fetch import get
+from avrec_lib.data.write import write_dataset
 from avrec_lib.errors import DataError, UsageError
+from avrec_lib.evaluate.off_policy.assessment import assess
 from avrec_lib.evaluate.off_policy.assessment import assess
 from avrec_lib.evaluate.off_policy.estimators import SelfNormalised, estimate, evidence_of
 from avrec_lib.evaluate.off_policy.frequencies import frequency_policy, uniform_policy
-from avrec_lib.evaluate.off_policy.from_dataset import logged_feedback, logged_rounds
+from avrec_lib.evaluate.off_policy.from_dataset import logged_feedback, logged_rounds, other_policies
 
 COLUMNS = ["user_id", "item_id", "event", "request_id", "position", "propensity", "watch_seconds"]
 SHOWN = [
@@ -163,7 +165,9 @@ def test_a_log_with_one_chance_for_all_actions_has_all_probabilities():
 
 def test_rounds_without_a_propensity_are_dropped_only_when_asked_and_counted():
     partly = changed(4, propensity=None)
-    with pytest.raises(DataError, match=r"^1 of 4 rounds have no propensity\. .*missing='drop'.*missing='estimate'"):
+    with pytest.raises(
+        DataError, match=r"^1 of 4 rounds have no propensity\. .*propensities=drop.*propensities=estimate"
+    ):
         logged_rounds(partly)
     found = logged_rounds(partly, missing="drop")
     assert found.log.actions.tolist() == [0, 1, 0]
@@ -174,7 +178,7 @@ def test_rounds_without_a_propensity_are_dropped_only_when_asked_and_counted():
 
 def test_a_log_without_propensities_is_refused_or_estimated():
     without = log(propensity=None)
-    with pytest.raises(DataError, match=r"^No round of the log has a propensity\. .*missing='estimate'"):
+    with pytest.raises(DataError, match=r"^No round of the log has a propensity\. .*propensities=estimate"):
         logged_rounds(without)
     found = logged_rounds(without, missing="estimate", clusters="none", seed=3)
     assert found.log.propensities_estimated
@@ -294,3 +298,33 @@ def test_one_item_shown_twice_in_a_request_costs_no_other_request_its_clicks():
 
 def test_evenly_in_a_slate_is_evenly_among_what_is_not_shown_above():
     assert uniform_policy(logged_feedback(log())).of_logged.tolist() == [1 / 3, 1 / 2, 1 / 3, 1 / 2]
+
+
+def contextual(rows: int = 400) -> pl.DataFrame:
+    """Two policies: `old` draws evenly, `new` shows a to those who like it; each round a request of its own."""
+    rng = np.random.default_rng(7)
+    events = []
+    for number in range(rows):
+        likes_a, policy = bool(rng.integers(2)), ("old", "new")[number % 2]
+        chance = 0.5 if policy == "old" else 0.9 if likes_a else 0.1
+        item = "a" if rng.random() < chance else "b"
+        shown = {"user_id": f"u{number % 50}", "item_id": item, "request_id": f"r{number}", "policy": policy,
+                 "timestamp": datetime(2024, 1, 1, 0, number // 60, number % 60, tzinfo=UTC)}  # fmt: skip
+        events.append(shown | {"event": "impression", "propensity": chance if item == "a" else 1 - chance})
+        if (item == "a") == likes_a:
+            events.append(shown | {"event": "click", "propensity": None})
+    return pl.DataFrame(events)
+
+
+def test_a_policy_that_looked_at_who_asked_is_not_its_frequencies(tmp_path):
+    data = write_dataset(tmp_path / "two", {"events": contextual()}, name="two", source="made", licence="none")
+    own = logged_rounds(data, policy="old")
+    others = other_policies(data, own)
+    (target,) = others.targets
+    assert [fact.level for fact in target.facts] == ["red"]
+    assert assess(own.log, target).answer is None
+    (earned,) = others.earned
+    assert earned.value == pytest.approx(0.9, abs=0.07)
+    assert earned.own == pytest.approx(0.5, abs=0.1)
+    assert 0 < earned.low < earned.difference < earned.high
+    assert set(earned.words()) == {"policy", "value", "logged", "difference"}
