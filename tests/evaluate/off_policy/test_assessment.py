@@ -170,7 +170,7 @@ def test_propensities_of_other_rounds_are_caught_by_actions_taken_too_often() ->
     # Shuffled, 1/p averages 3 whatever was taken: action a stands for .7 · 3 of all rounds.
     found = assess(replace(log, propensities=rng.permutation(log.propensities)), uniform)
     assert "propensities" in red(found)
-    assert "'a' as often as if it could have been taken in 21" in found.reasons[0].explanation("en")
+    assert "'a' as often as if it could have been taken in 20" in found.reasons[0].explanation("en")
 
 
 def test_rewards_that_never_differ_are_refused() -> None:

@@ -285,7 +285,7 @@ def test_rounds_of_several_policies_must_be_told_apart_and_a_missing_file_is_one
 def test_a_place_that_a_request_has_twice_and_a_column_that_is_something_else(tmp_path):
     path = tmp_path / "rounds.csv"
     path.write_text("item_id,click,propensity,request_id,position\na,1,.5,r0,1\nb,0,.5,r0,1\n")
-    with pytest.raises(DataError, match="1 of 2 rounds repeat a position .* position 1 of request 'r0'"):
+    with pytest.raises(DataError, match=r"1 of 2 rounds repeat a position .* position 1 of request 'r0'"):
         read_rounds(path)
     path.write_text("item_id,click,prob,request_id,position\na,1,.5,r0,1\nb,0,.5,r0,2\n")
     with pytest.raises(DataError, match="no column propensity") as error:

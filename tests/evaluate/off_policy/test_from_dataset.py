@@ -12,7 +12,6 @@ from avrec_lib.data.fetch import get
 from avrec_lib.data.write import write_dataset
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate.off_policy.assessment import assess
-from avrec_lib.evaluate.off_policy.assessment import assess
 from avrec_lib.evaluate.off_policy.estimators import SelfNormalised, estimate, evidence_of
 from avrec_lib.evaluate.off_policy.frequencies import frequency_policy, uniform_policy
 from avrec_lib.evaluate.off_policy.from_dataset import logged_feedback, logged_rounds, other_policies
