@@ -34,10 +34,9 @@ HINTS = {
 }
 STEPS = {"effect": 0.0025, "sd": 0.1, "lost": 0.005, "planned_days": 1, "smallest_effect": 0.0025, "alpha": 0.01}
 FORMATS = {"effect": "+.2%", "sd": ".1f", "lost": ".1%", "smallest_effect": ".2%", "alpha": ".2f"}
-Slider = widgets.FloatSlider | widgets.IntSlider | widgets.SelectionSlider
 
 
-def make_sliders(settings: Settings, labels: Labels) -> dict[str, Slider]:
+def make_sliders(settings: Settings, labels: Labels) -> dict[str, widgets.Widget]:
     """All sliders at `settings`, labelled; each speaks while it is dragged."""
     sliders = {name: _slider(name, getattr(settings, name), labels.language) for name in SLIDERS}
     for name, slider in sliders.items():
@@ -56,7 +55,7 @@ def exact(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def _slider(name: str, value: Any, language: Language) -> Slider:
+def _slider(name: str, value: Any, language: Language) -> widgets.Widget:
     look = {
         "layout": widgets.Layout(width="auto"), "style": {"description_width": "110px"}, "continuous_update": True,
     }  # fmt: skip

@@ -12,6 +12,7 @@ from avrec_lib.report.drawing import column_values, faint, finish
 from avrec_lib.strings import Language, say
 from avrec_lib.widgets.experiment_cards import COLOURS
 from avrec_lib.widgets.experiment_state import ExperimentState
+from avrec_lib.widgets.experiment_verdicts import first_claim
 
 WIDTH, HEIGHT = 640, 470
 INK, NEUTRAL = "#4A4843", "#8A8A8A"
@@ -129,9 +130,14 @@ def _outline(path: pl.DataFrame, low: str, high: str) -> tuple[list[Any], list[A
 
 
 def _ranges(state: ExperimentState) -> dict[str, list[float]]:
-    """What the axes show: by the settings alone, so that nothing jumps as days pass. Wider first days are cut."""
-    settings = state.settings
+    """What the axes show: the same on all days of a test, so that nothing jumps as they pass. Wide first days are cut,
+    but not the one on which somebody who peeks decides.
+    """
+    settings, whole = state.settings, state.whole_path()
     early = 2 * settings.sd / (settings.users_a_day * max(settings.planned_days * 0.15, 1)) ** 0.5
     apparent = settings.test.treated[0] - settings.test.mean  # with the users that are lost
-    high = max(apparent, settings.effect, settings.smallest_effect) + 3 * early
-    return {"xaxis": [0, settings.planned_days * 1.04], "yaxis": [min(settings.effect, 0) - 3 * early, high]}
+    claim = first_claim(settings, whole)
+    at_claim = 0.0 if claim is None else float(whole["difference"][claim - 1])
+    high = max(max(apparent, settings.smallest_effect) + 3 * early, at_claim + early / 2)
+    low = min(min(settings.effect, 0) - 3 * early, at_claim - early / 2)
+    return {"xaxis": [0, settings.planned_days * 1.04], "yaxis": [low, high]}

@@ -16,7 +16,7 @@ from avrec_lib.evaluate.experiment.checks import few_users, sample_ratio
 from avrec_lib.widgets.experiment_many import is_red, many_tests
 from avrec_lib.widgets.experiment_plan import Outlook, outlook
 from avrec_lib.widgets.experiment_settings import Settings
-from avrec_lib.widgets.experiment_verdicts import Reader, Verdict, peeks, verdicts
+from avrec_lib.widgets.experiment_verdicts import Reader, Verdict, first_claim, verdicts
 
 ARMS = ("A", "B")
 HALVES = (0.5, 0.5)
@@ -109,8 +109,7 @@ class ExperimentState:
 
     def peeked_on(self) -> int | None:
         """The first day up to today on which somebody who peeks would have claimed an effect."""
-        claimed = peeks(self.settings, self.path()) != 0
-        return int(np.argmax(claimed)) + 1 if claimed.any() else None
+        return first_claim(self.settings, self.path())
 
     def many(self) -> pl.DataFrame:
         """`many_tests` at the present settings, worked out once for each."""

@@ -54,6 +54,12 @@ def peeks(settings: Settings, path: pl.DataFrame) -> np.ndarray:
     return np.where(settings.looks()[: path.height], claimed, 0)
 
 
+def first_claim(settings: Settings, path: pl.DataFrame) -> int | None:
+    """The first day of `path` on which somebody who peeks would claim an effect; None without one."""
+    claimed = peeks(settings, path) != 0
+    return int(np.argmax(claimed)) + 1 if claimed.any() else None
+
+
 def _read_once(settings: Settings, path: pl.DataFrame, stopped: bool, red: Sequence[str]) -> Verdict:
     """The fixed test speaks at the planned end alone."""
     gain, day = _gain(path, "fixed_low", "fixed_high"), path.height
@@ -88,19 +94,18 @@ def _watched(settings: Settings, path: pl.DataFrame, stopped: bool, red: Sequenc
 
 def _peeked(settings: Settings, path: pl.DataFrame) -> Verdict:
     """Who peeks takes the first fixed interval that leaves 0 out for the answer, and never looks at the light."""
-    claimed, looks = peeks(settings, path), int(settings.looks()[: path.height].sum())
-    if not claimed.any():
+    day, looks = first_claim(settings, path), int(settings.looks()[: path.height].sum())
+    if day is None:
         said: Decision = "cannot tell" if path.height >= settings.planned_days else "keep running"
         why = Note("Not a look yet.") if not looks else Note("Looks so far: {looks}. None left 0 outside the interval.",
                                                              {"looks": looks})  # fmt: skip
         return Verdict("peeking", said, (why,), None, None)
-    first = int(np.argmax(claimed != 0))
-    row, before = path.row(first, named=True), int(settings.looks()[: first + 1].sum())
+    row, before = path.row(day - 1, named=True), int(settings.looks()[:day].sum())
     gain = Gain(METRIC, True, row["difference"], row["fixed_low"], row["fixed_high"])
-    said = "ship" if claimed[first] > 0 else "don't ship"
+    said = "ship" if row["fixed_low"] > 0 else "don't ship"
     why = Note("Look {look}, on day {day}, was the first with 0 outside the interval: {gain}.",
-               {"look": before, "day": first + 1, "gain": interval_text(gain)})  # fmt: skip
-    return Verdict("peeking", said, (why,), first + 1, _truth(said, settings))
+               {"look": before, "day": day, "gain": interval_text(gain)})  # fmt: skip
+    return Verdict("peeking", said, (why,), day, _truth(said, settings))
 
 
 def _first_decided(settings: Settings, path: pl.DataFrame) -> int | None:

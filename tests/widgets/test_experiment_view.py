@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from avrec_lib.widgets.experiment_figure import NAMES
@@ -74,8 +76,7 @@ def test_every_slider_moves_its_setting(demo: ExperimentView, test: ExperimentSt
 
 
 def test_a_value_as_a_browser_sends_it_is_not_written_back(demo: ExperimentView, test: ExperimentState) -> None:
-    sent = 0.017500000000000002  # seven steps of a quarter percent
-    assert sent != 0.0175
+    sent = math.nextafter(0.0175, 1)
     demo.sliders["effect"].value = sent
     assert test.settings.effect == 0.0175
     assert demo.sliders["effect"].value == sent, "an answer would undo the keys pressed since"
