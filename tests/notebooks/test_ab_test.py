@@ -96,7 +96,7 @@ def test_events_beside_assignments_are_watched_by_day(home: Path, tmp_path: Path
     who = pl.DataFrame({"user_id": np.arange(900), "variant": np.array(["control", "new"])[arm]})
     who.with_columns(assigned_at=pl.lit(start)).write_csv(tmp_path / "who.csv")
     code, report, _ = analyse(home, f"source={tmp_path / 'events.csv'}", f"assignments={tmp_path / 'who.csv'}",
-                              "guardrails=active_days=0.1", "reading=sequential")  # fmt: skip
+                              "guardrails=active_days=0.3", "reading=sequential")  # fmt: skip
     assert code == 0
     assert "<strong>Ship: new.</strong>" in report
     assert "Days on which it would have found an effect" in report
