@@ -39,16 +39,16 @@ def with_interval(value: float | None, low: float | None, high: float | None, di
 
 def side_by_side(
     table: pl.DataFrame, rows: Collection[str], *, by: str = "model", value: str = "value", low: str = "low",
-    high: str = "high",
+    high: str = "high", decimals: int = 3,
 ) -> pl.DataFrame:  # fmt: skip
     """The columns `rows`, then a column of text for each value of `by`: `0.073 [0.055, 0.091]`, a dash for nothing.
 
-    Numbers from 10 have one decimal, from 100 none, smaller ones three.
+    Numbers from 10 have one decimal, from 100 none, smaller ones `decimals`.
     """
 
     def cell(centre: float | None, bottom: float | None, top: float | None) -> str:
         size = abs(centre or 0)
-        return with_interval(centre, bottom, top, 0 if size >= 100 else 1 if size >= 10 else 3)
+        return with_interval(centre, bottom, top, 0 if size >= 100 else 1 if size >= 10 else decimals)
 
     texts = [cell(*part) for part in table.select(value, low, high).iter_rows()]
     cells = table.select(*rows, by, cell=pl.Series(texts, dtype=pl.String))

@@ -22,8 +22,7 @@ CHECKS = frozenset({
 })  # fmt: skip
 """Every name that a check of an experiment may have."""
 WAY_OUT = (
-    "Find the cause and mend the data; or go on with accept_red={accept}: the report then says so, and the decision "
-    "stays open."
+    "Mend it at its cause, or go on with accept_red={accept}: the report then says so, and the decision stays open."
 )
 
 

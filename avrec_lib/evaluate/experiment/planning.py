@@ -13,7 +13,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from avrec_lib.errors import DataError, UsageError
+from avrec_lib.errors import DataError, ProtocolError, UsageError
 from avrec_lib.evaluate.experiment.data import ExperimentData
 from avrec_lib.evaluate.experiment.days import DayCut, need_columns, with_utc_times
 from avrec_lib.evaluate.experiment.effects import need_before
@@ -178,7 +178,7 @@ def _premium(alpha: float, power: float, first_look: float) -> float:
 
 def baseline_of(data: ExperimentData, metric: str, *, cuped: bool = False) -> Baseline:
     """Mean, standard deviation and correlation with the pre-period of `metric` in the control: of an earlier test, or
-    of an A/A over some past days.
+    of an A/A over some past days. Raises ProtocolError, with what is red, for a metric without spread.
     """
     if cuped:
         need_before(data)
@@ -187,6 +187,14 @@ def baseline_of(data: ExperimentData, metric: str, *, cuped: bool = False) -> Ba
     moments = moments_by_arm(values.columns, data.arms, known, 1).arm(0)
     plain, adjusted = estimate(moments, moments), estimate(moments, moments, cuped=cuped)
     sd = float(plain.error * np.sqrt(moments.count / 2))
+    if not sd > 0:
+        raise ProtocolError(
+            "{metric} is the same for all {users} users of the control that are left: it can tell nothing.",
+            hint="Take another metric or mend what is red; in a log that knows no persons let each request stand for "
+            "itself (requests_as_users=true).",
+            reasons=[(fact.name, fact.template, fact.words) for fact in data.facts if fact.level == "red"],
+            metric=metric, users=f"{int(moments.count):,}",
+        )  # fmt: skip
     return Baseline(float(plain.control), sd, float(adjusted.correlation))
 
 

@@ -87,4 +87,6 @@ def as_groups(values: pl.Series) -> tuple[pl.Series, list[str]]:
     edges = sorted({float(numbers.quantile(share, "lower") or 0.0) for share in (1 / 3, 2 / 3)})
     texts = [f"{edge:,.4g}" for edge in edges]
     names = [f"≤ {texts[0]}", *(f"{low} – {high}" for low, high in pairwise(texts)), f"> {texts[-1]}"]
-    return numbers.cut(edges, labels=names).cast(pl.String).fill_null("unknown"), names
+    place = pl.Series(np.searchsorted(edges, numbers.fill_null(np.inf).to_numpy()))
+    groups = pl.Series(names).gather(place)
+    return groups.set(numbers.is_null(), "unknown"), names

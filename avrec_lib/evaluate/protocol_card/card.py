@@ -99,7 +99,7 @@ SUMMARY: dict[Level, str] = {
     "red": "The protocol card is red: {value} of its {lines} lines say that these numbers mislead. They are shown "
     "because accept_red let pass: {checks}.",
 }
-CHECKS = frozenset({
+CHECKS: frozenset[str] = frozenset({
     "users_asked", "choices_without_time", "k_core", "min_value", "graded_answers", "candidates", "sampled_negatives",
     "users_with_history", "answers_on_new_items", "training_later_than_test", "ties_in_time", "swing_over_tie_rules",
     "item_id_order_in_ties", "pauses_of_users", "order_within_users", "answers_dropped_as_seen",

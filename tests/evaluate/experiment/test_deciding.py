@@ -18,8 +18,11 @@ from avrec_lib.evaluate.experiment import (
     Guardrail,
     UserMetric,
     baseline_of,
+    beside_truth,
     check_experiment,
     decide,
+    detectable_by_day,
+    detectable_by_users,
     plan_experiment,
     read_experiment,
     read_user_table,
@@ -29,7 +32,7 @@ from avrec_lib.evaluate.experiment import (
 from avrec_lib.evaluate.experiment.checks import sample_ratio
 from avrec_lib.evaluate.experiment.data import ExperimentData
 from avrec_lib.evaluate.experiment.planning import cumulative_users
-from avrec_lib.evaluate.experiment.rule import decision, guardrail_state, outcome
+from avrec_lib.evaluate.experiment.rule import decision, guardrail_state, outcome, true_decision
 from avrec_lib.evaluate.experiment.tails import tail_index, variance_share
 from avrec_lib.strings import say
 
@@ -264,3 +267,37 @@ def test_a_baseline_is_that_of_the_control() -> None:
     assert base.mean == pytest.approx(control["sessions"].mean())
     assert base.sd == pytest.approx(control["sessions"].std())
     assert base.correlation == pytest.approx(np.corrcoef(control["sessions"], control["before_sessions"])[0, 1])
+
+
+def test_what_can_be_found_follows_from_users_and_correlation() -> None:
+    base = Baseline(10.0, 5.0, 0.6)
+    table = detectable_by_users(base, [1000, 4000])
+    # Four times the users find half the effect, and CUPED takes √(1 − 0.6²) = 0.8 of it.
+    assert table["once"][0] / table["once"][1] == pytest.approx(2, rel=1e-2)
+    assert table["once, CUPED"][0] == pytest.approx(0.8 * table["once"][0])
+    assert table["once"][1] == pytest.approx(smallest_effect(Baseline(10.0, 5.0), 4000) / 10)
+    plan = plan_experiment(base, 0.2)
+    assert (table["watched"] / table["once, CUPED"]).to_list() == pytest.approx([plan.premium**0.5] * 2, rel=1e-3)
+
+
+def test_the_last_day_finds_what_the_whole_control_says() -> None:
+    data = read_experiment(*tables(800))
+    table = detectable_by_day(data, "watch_seconds", 800, cuped=True)
+    whole = detectable_by_users(baseline_of(data, "watch_seconds", cuped=True), [800])
+    assert table["day"].to_list() == list(range(1, table.height + 1))
+    assert table.drop("day").row(-1) == pytest.approx(whole.row(0))
+    assert table["users"][0] < table["users"][-1]
+
+
+def test_who_knows_the_truth_decides_by_the_same_rule() -> None:
+    data = own(gain=1.0)
+    rule = DecisionRule("watch", 10, smallest_effect=0.05)
+    card = decide(data, rule)
+    lifts = pl.DataFrame({"variant": ["new"] * 2, "metric": ["watch", "other"], "lift": [0.02, 0.9]})
+    table = beside_truth(card, data, lifts)
+    assert table.select("metric", "truth", "decision", "right").rows() == [("watch", 0.02, "ship", "don't ship")]
+    assert beside_truth(card, data, lifts.clear())["right"].to_list() == [None]
+    with pytest.raises(UsageError, match="no metric named 'watch'"):
+        true_decision(rule, {"wach": 0.1})
+    guarded = DecisionRule("watch", 10, guardrails=(Guardrail("skips", 0.05),))
+    assert true_decision(guarded, {"watch": 0.1, "skips": -0.06}) == "don't ship"

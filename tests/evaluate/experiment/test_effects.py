@@ -12,6 +12,7 @@ from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate.experiment import (
     UserMetric,
     daily_looks,
+    effect_versions,
     effects,
     effects_by,
     novelty,
@@ -21,7 +22,7 @@ from avrec_lib.evaluate.experiment import (
 )
 from avrec_lib.evaluate.experiment.data import ExperimentData
 from avrec_lib.evaluate.experiment.looks import daily_steps
-from avrec_lib.evaluate.experiment.slices import heterogeneity
+from avrec_lib.evaluate.experiment.slices import as_groups, heterogeneity
 
 
 @pytest.fixture(scope="module")
@@ -232,3 +233,25 @@ def test_an_effect_that_fades_has_a_slope_and_one_that_lasts_has_none() -> None:
     # Days 0 to 9 are over before the last day of the log, day 10, begins.
     assert gone.days["since"].to_list() == list(range(10)) and gone.horizon == 9
     assert gone.days["difference"][0] == pytest.approx(1.0, abs=0.4)
+
+
+def test_the_same_effect_is_measured_in_every_way() -> None:
+    data = read_experiment(*tables(600, effect=0.5))
+    table = effect_versions(data, "watch_seconds", resamples=200)
+    assert table.select("version", "interval").unique().height == 8
+    plain = effects(data, ["watch_seconds"]).row(0, named=True)  # its standard ceiling is the same quantile
+    cut = table.filter(version="cut", interval="delta").row(0, named=True)
+    assert (cut["difference"], cut["low"]) == (plain["difference"], plain["low"])
+    ratio = effect_versions(data, "click_through_rate", resamples=200)
+    assert ratio["version"].unique().sort().to_list() == ["CUPED", "as it is"]
+
+
+def test_amounts_are_cut_into_ranges_in_order() -> None:
+    groups, names = as_groups(pl.Series([*range(1, 10), None]))
+    assert names == ["≤ 3", "3 – 6", "> 6"]
+    assert groups.to_list() == [*["≤ 3"] * 3, *["3 – 6"] * 3, *["> 6"] * 3, "unknown"]
+    assert as_groups(pl.Series([1, 2, 1]))[0].to_list() == ["1", "2", "1"]
+    frame = pl.DataFrame({"user_id": np.arange(300).astype(str), "variant": ["control", "new"] * 150,
+                          "watch": np.arange(300.0), "age": np.arange(300) // 3})  # fmt: skip
+    table = effects_by(read_user_table(frame, ["watch"], attributes=["age"]), "watch", "age")
+    assert table["group"].to_list() == ["≤ 33", "33 – 66", "> 66"]
