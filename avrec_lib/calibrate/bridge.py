@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from avrec_lib.calibrate.bridge_answers import A_USER, NORMAL, ORACLE, Answer, offline_answers, true_gain
+from avrec_lib.calibrate.bridge_answers import A_USER, NORMAL, ORACLE, Answer, offline_answers, true_gains
 from avrec_lib.calibrate.bridge_log import METRICS, bridge_log, true_rewards
 from avrec_lib.calibrate.bridge_worlds import (
     LOG_DAYS,
@@ -55,7 +55,7 @@ def bridge(
     tell), value, low, high, level (of the old policy), lift, lift_low, lift_high (the same over the level), error (of
     the lift), shown_low, shown_high (where the test's lift is to be expected), red (which lights refuse), requests; and
     of the world truth and truth_error (lift of a user in the test), truth_requests (of requests), truth_a_request (of
-    the logged requests, with its error), oracle_error (of the lift by `bridge_answers.ORACLE`), winner (by the truth:
+    the logged requests), oracle_error (of the lift by `bridge_answers.ORACLE`), winner (by the truth:
     new, old, or neither within ZONE). Metrics: clicks, watch_seconds.
     """
     task = partial(_crossed, kind=kind, sizes=sizes or Sizes())
@@ -79,16 +79,16 @@ def cross(found: BridgeWorld, sizes: Sizes, seed: int) -> list[Row]:
         days_before=sizes.log_days,
     )  # fmt: skip
     lifts = {row["metric"]: _lift(row) for row in truth.to_dicts()}
+    gains = true_gains(log, known, seed)
     rows = []
     for metric in METRICS:
         lift, error = lifts[metric]
-        gain, gain_error = true_gain(log, known[metric], seed)
         all_of_it = [*answers[metric], _tested(tested, metric), _of_truth(truth, metric)]
         oracle = next(one for one in all_of_it if one.method == ORACLE)
         of_world = {
             "world": seed, "kind": found.world.options.kind, "change": found.change, "metric": metric, "truth": lift,
-            "truth_error": error, "truth_requests": lifts["requests"][0], "truth_a_request": gain,
-            "truth_a_request_error": gain_error, "oracle_error": oracle.error / oracle.level,
+            "truth_error": error, "truth_requests": lifts["requests"][0], "truth_a_request": gains[metric],
+            "oracle_error": oracle.error / oracle.level,
             "winner": winner(lift), "requests": len(log),
         }  # fmt: skip
         rows += [of_world | _row(one) for one in all_of_it]

@@ -81,13 +81,11 @@ def offline_answers(
     return answers
 
 
-def true_gain(log: BridgeLog, true: np.ndarray, seed: int, draws: int = 8) -> tuple[float, float]:
-    """What `A_REQUEST` is on this log: new − old, over the level of old, and its error from drawing slates."""
+def true_gains(log: BridgeLog, true: Mapping[str, np.ndarray], seed: int, draws: int = 4) -> dict[str, float]:
+    """What `A_REQUEST` is on this log, by metric: new − old over the level of old, from slates drawn for it alone."""
     rng = np.random.default_rng([seed, 13])
-    old, new = (expected_rewards(law, [true], rng, draws)[0] for law in log.laws)
-    again = [expected_rewards(law, [true], rng, 1)[0] for law in log.laws]
-    error = float((again[1] - again[0] - (new - old)).std() / math.sqrt(len(log) * draws))
-    return float((new - old).sum() / old.sum()), error / float(old.mean())
+    old, new = (expected_rewards(law, list(true.values()), rng, draws) for law in log.laws)
+    return {name: float(new[place].sum() / old[place].sum() - 1) for place, name in enumerate(true)}
 
 
 def _ranking(log: BridgeLog, rewards: np.ndarray) -> Answer:

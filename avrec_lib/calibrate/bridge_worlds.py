@@ -56,12 +56,15 @@ class SharedLuck(ScoredPolicy):
         each, day = np.arange(n), (requests.times - START_SECONDS) // DAY
         moment = (requests.users * 1000 + day.astype(np.int64)) * MOMENTS + requests.features["turn"] % MOMENTS
         raced = weight / -np.log(uniform(keys(NOISE, moment[:, None] * 2**16 + candidates), NOISE))
-        drawn = uniform(keys(EVEN, moment), EVEN, slots * (left + 1)).reshape(n, slots, left + 1)
+        luck = keys(EVEN, moment)
+        even = uniform(luck, EVEN, slots) < self.exploration
         columns, propensities = np.empty((n, slots), np.int64), np.empty((n, slots))
         for slot in range(slots):
             column = raced.argmax(1)
-            stray = np.flatnonzero(drawn[:, slot, 0] < self.exploration)
-            column[stray] = np.where(raced[stray] >= 0, drawn[stray, slot, 1:], -1).argmax(1)
+            stray = np.flatnonzero(even[:, slot])
+            if len(stray):
+                anything = uniform(luck[stray], EVEN + 1 + slot, left)
+                column[stray] = np.where(raced[stray] >= 0, anything, -1).argmax(1)
             taken = weight[each, column] / weight.sum(1)
             propensities[:, slot] = (1 - self.exploration) * taken + self.exploration / (left - slot)
             columns[:, slot] = column
@@ -93,13 +96,13 @@ def bridge_world(seed: int, kind: str | None = None) -> BridgeWorld:
     if change == "near":
         temperature = float(np.exp(0.05 * rng.standard_normal()))
     elif change == "sharper or softer":
-        temperature = float(np.exp(rng.uniform(0.1, 0.8) * rng.choice([-1, 1])))
+        temperature = float(np.exp(rng.uniform(0.1, 1.4) * rng.choice([-1, 1])))
     elif change == "taste or popularity":
         new = Weights(taste * rng.uniform(0, 2), popularity * rng.uniform(0, 2))
     elif change == "repeats":
         new = Weights(taste, popularity, known=float(rng.uniform(-2, 2)))
     else:
-        new = Weights(taste, popularity, error=rng.uniform(0.2, 1) * rng.standard_normal(options.items))
+        new = Weights(taste, popularity, error=rng.uniform(0.2, 1.3) * rng.standard_normal(options.items))
     policies = [
         SharedLuck(name, score, heat, float(exploration))
         for name, score, heat in (("old", old, 1.0), ("new", new, temperature))
