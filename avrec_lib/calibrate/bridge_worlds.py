@@ -6,21 +6,40 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.policies import EpsilonMix, SoftmaxScores
 from avrec_lib.protocols import Requests
 from avrec_lib.simulate.catalogue import DAY, START_SECONDS
 from avrec_lib.simulate.chance import keys, uniform
 from avrec_lib.simulate.decisions import ScoredPolicy
 from avrec_lib.simulate.options import KINDS, options_of, varied
-from avrec_lib.simulate.world import World
+from avrec_lib.simulate.world import World, make_world
 
 SMALL = {"items": 600, "candidates": 24, "most_requests_a_day": 12}
-LOG_USERS, LOG_DAYS, TEST_USERS, TEST_DAYS, TRUTH_USERS = 500, 2, 1200, 3, 2000
 CHANGES = ("near", "sharper or softer", "taste or popularity", "repeats", "noisy taste")
 """What sets the new policy apart: hardly anything; its temperature; what it weighs; what it makes of items that a user
 chose before (a better or a worse guess, by the kind of world); or an error of its own in every item's score."""
 NOISE, EVEN = 201, 202  # purposes of numbers, beside those of the simulation
 MOMENTS = 64  # requests of a session that are told apart
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many users the log keeps and for how many days, and how many and how long the test and the truth take.
+
+    The users of the log are the first of those of the test. Raises UsageError for a log of more users than the test.
+    """
+
+    log_users: int = 500
+    log_days: int = 2
+    test_users: int = 1200
+    test_days: int = 3
+    truth_users: int = 2000
+
+    def __post_init__(self) -> None:
+        if self.log_users > self.test_users:
+            raise UsageError("The log keeps {log} users, but the test has only {test}.", log=self.log_users,
+                             test=self.test_users)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +127,30 @@ def bridge_world(seed: int, kind: str | None = None) -> BridgeWorld:
         for name, score, heat in (("old", old, 1.0), ("new", new, temperature))
     ]
     return BridgeWorld(World(options, seed), policies[0], policies[1], change)
+
+
+def named_world(kind: str = "video", change: str = "more taste", seed: int = 0) -> BridgeWorld:
+    """The default world of that kind, with 40 candidates a request, and one of NAMED as its new policy.
+
+    The old one is the policy of simulated data sets: taste, popularity to the power .4, a tenth of exploration.
+    """
+    if change not in NAMED:
+        raise unknown_name("change", change, NAMED)
+    weights, temperature = NAMED[change]
+    old = SharedLuck("old", Weights(1.0, 0.4), 1.0, 0.1)
+    new = SharedLuck("new", weights, temperature, 0.1)
+    return BridgeWorld(make_world(kind, seed, candidates=40), old, new, change)
+
+
+NAMED = {
+    "more taste": (Weights(1.4, 0.2), 1.0),
+    "more popularity": (Weights(0.6, 0.7), 1.0),
+    "sharper": (Weights(1.0, 0.4), 0.6),
+    "softer": (Weights(1.0, 0.4), 1.6),
+    "avoids repeats": (Weights(1.0, 0.4, known=-1.0), 1.0),
+    "nothing": (Weights(1.0, 0.4), 1.0),
+}
+"""New policies with a name: what they weigh, and their temperature."""
 
 
 def with_law(policy: ScoredPolicy) -> EpsilonMix:

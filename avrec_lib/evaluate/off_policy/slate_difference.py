@@ -55,8 +55,8 @@ def slate_difference(
 ) -> SlateDifference:  # fmt: skip
     """From rewards, chances of either policy given what stands above, and predictions, each (n, slots).
 
-    `modelled` (n,) is v_new − v_old by the same model (`policies.slate_values.expected_rewards`), `users` (n,) are rows.
-    Raises DataError for arrays that do not fit, chances of the old policy that are 0, or numbers that are not finite.
+    `modelled` (n,) is v_new − v_old by the same model (`policies.slate_values.expected_rewards`), `users` (n,) are
+    rows. Raises DataError for arrays that do not fit, chances of 0 under the old policy, or numbers not finite.
     """
     if not rewards.shape == old.shape == new.shape == predicted.shape or len(modelled) != len(rewards):
         raise DataError("Rewards, chances and predictions of slates differ in shape: {shapes}.",
