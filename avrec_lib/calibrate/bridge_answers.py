@@ -11,7 +11,7 @@ import numpy as np
 from avrec_lib.calibrate.bridge_log import BridgeLog
 from avrec_lib.calibrate.bridge_models import modelled_rewards
 from avrec_lib.data.facts import Fact
-from avrec_lib.evaluate.off_policy.assessment import REFUSED
+from avrec_lib.evaluate.off_policy.assessment import PRECISE_ENOUGH, REFUSED
 from avrec_lib.evaluate.off_policy.checks import lights
 from avrec_lib.evaluate.off_policy.estimators import Ratio
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
@@ -53,7 +53,9 @@ class Answer:
         """better, worse, cannot be decided, or a refusal."""
         if any(fact.level == "red" for fact in self.facts):
             return REFUSED
-        return "better" if self.low > 0 else "worse" if self.high < 0 else "cannot be decided"
+        if self.low > PRECISE_ENOUGH:
+            return "better"
+        return "worse" if self.high < -PRECISE_ENOUGH else "cannot be decided"
 
 
 def offline_answers(
@@ -61,10 +63,9 @@ def offline_answers(
 ) -> dict[str, list[Answer]]:  # fmt: skip
     """By metric, what can be said before any test, and last what could be said if the rewards' truth were known."""
     modelled = modelled_rewards(log, seed)
-    rng = np.random.default_rng([seed, 12])
     names = list(log.rewards)
     models = [side[name] for side in (modelled, true) for name in names]
-    old, new = (expected_rewards(law, models, rng, DRAWS) for law in log.laws)
+    old, new = _both(log, models, [seed, 12], DRAWS)
     answers = {}
     for place, name in enumerate(names):
         sides = []
@@ -83,9 +84,13 @@ def offline_answers(
 
 def true_gains(log: BridgeLog, true: Mapping[str, np.ndarray], seed: int, draws: int = 4) -> dict[str, float]:
     """What `A_REQUEST` is on this log, by metric: new − old over the level of old, from slates drawn for it alone."""
-    rng = np.random.default_rng([seed, 13])
-    old, new = (expected_rewards(law, list(true.values()), rng, draws) for law in log.laws)
+    old, new = _both(log, list(true.values()), [seed, 13], draws)
     return {name: float(new[place].sum() / old[place].sum() - 1) for place, name in enumerate(true)}
+
+
+def _both(log: BridgeLog, models: list[np.ndarray], seed: list[int], draws: int) -> list[list[np.ndarray]]:
+    """What slates of the old and of the new policy earn by each model, with the same luck."""
+    return [expected_rewards(law, models, np.random.default_rng(seed), draws) for law in log.laws]
 
 
 def _ranking(log: BridgeLog, rewards: np.ndarray) -> Answer:
