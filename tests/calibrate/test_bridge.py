@@ -1,4 +1,4 @@
-"""From offline to online: the pieces of a small world by themselves, the counts by hand, the promised numbers slowly."""
+"""From offline to online: pieces of a small world by themselves, counts by hand, the promised numbers slowly."""
 
 from __future__ import annotations
 
