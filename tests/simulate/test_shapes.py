@@ -6,8 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from avrec_lib.errors import UsageError
 from avrec_lib.schema import Events
 from avrec_lib.simulate import LOGGING, beside, make_world, run, shapes_of
+from avrec_lib.simulate.real_shapes import measured_shapes
 from avrec_lib.simulate.shapes import SHAPES, gini, top_share
 
 NOON = datetime(2025, 1, 6, 12, tzinfo=UTC)
@@ -96,3 +98,13 @@ def test_two_logs_stand_beside_each_other_where_both_can_speak() -> None:
     both = beside(one, shapes_of(log([("a", "x", "play", 0)])))
     assert "session_choices_mean" in both["shape"].to_list() and "click_rate" not in both["shape"].to_list()
     assert both.filter(shape="session_choices_mean")["ratio"].item() == pytest.approx(1.5)
+
+
+def test_a_simulated_log_stands_beside_what_was_measured_of_real_ones() -> None:
+    world = make_world("music", items=400)
+    found = shapes_of(run(world, LOGGING, 100, 3).events())
+    near = beside(found, measured_shapes("music"))
+    assert near["shape"].to_list() == ["gini_items", "top_tenth_items", "gini_users", "top_tenth_users"]
+    assert set(measured_shapes("video")["shape"]) <= set(SHAPES)
+    with pytest.raises(UsageError, match="music"):
+        measured_shapes("musik")
