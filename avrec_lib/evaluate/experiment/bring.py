@@ -11,11 +11,7 @@ from avrec_lib.data import open_dataset
 from avrec_lib.data.facts import Fact, share_of
 from avrec_lib.errors import DataError, UsageError
 from avrec_lib.evaluate.brought_file import formats_of
-from avrec_lib.evaluate.experiment.data import ExperimentData, read_experiment, read_user_table
-from avrec_lib.evaluate.experiment.days import need_columns
-from avrec_lib.evaluate.experiment.design import ExperimentDesign
-from avrec_lib.evaluate.experiment.metrics import BEFORE, UserMetric
-from avrec_lib.evaluate.off_policy.bring_tables import (
+from avrec_lib.evaluate.brought_tables import (
     BroughtTable,
     id_column,
     number_column,
@@ -23,6 +19,10 @@ from avrec_lib.evaluate.off_policy.bring_tables import (
     read_brought,
     time_column,
 )
+from avrec_lib.evaluate.experiment.data import ExperimentData, read_experiment, read_user_table
+from avrec_lib.evaluate.experiment.days import need_columns
+from avrec_lib.evaluate.experiment.design import ExperimentDesign
+from avrec_lib.evaluate.experiment.metrics import BEFORE, UserMetric
 
 UNTIL = "covariate_until"
 TIMES = ("assigned_at", UNTIL, "timestamp")

@@ -11,7 +11,7 @@ import polars as pl
 from avrec_lib.data.dataset import CARD
 from avrec_lib.data.facts import Fact, share_of
 from avrec_lib.errors import DataError, UsageError, nearest, unknown_name
-from avrec_lib.evaluate.off_policy.bring_tables import (
+from avrec_lib.evaluate.brought_tables import (
     BroughtTable,
     id_column,
     number_column,

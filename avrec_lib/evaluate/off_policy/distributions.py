@@ -11,7 +11,7 @@ import polars as pl
 
 from avrec_lib.data.facts import Fact, share_of
 from avrec_lib.errors import DataError
-from avrec_lib.evaluate.off_policy.bring_tables import id_column, number_column, read_brought
+from avrec_lib.evaluate.brought_tables import id_column, number_column, read_brought
 from avrec_lib.evaluate.off_policy.feedback import SUM_TOLERANCE, LoggedFeedback
 from avrec_lib.evaluate.off_policy.rounds import rows_among
 
