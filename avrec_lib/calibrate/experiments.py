@@ -49,6 +49,12 @@ def _interleaving(size: int, seed: int, workers: int) -> Tables:
     return {"no_preference": module.no_preference(size, seed), "gain_over_ab": module.gain_over_ab(size, seed)}
 
 
+def _bridge(size: int, seed: int, workers: int) -> Tables:
+    summary = import_module("avrec_lib.calibrate.bridge_summary")
+    table = import_module("avrec_lib.calibrate.bridge").bridge(size, seed, workers)
+    return {"methods": summary.bridge_of(table), "off-policy": summary.target_of(table), "gap": summary.gap_of(table)}
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     "off-policy-coverage": Experiment(
         "How many 95 % intervals of off-policy values hold the truth, in worlds with support?", 1000, _coverage
@@ -71,6 +77,10 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "ab-assignment": Experiment(
         "How often is a broken assignment caught, and a sound one accused?", 10_000, _ab_tests("broken_assignment")
+    ),
+    "bridge": Experiment(
+        "From offline to online: how often does each offline method name the better policy, and how far is it off?", 1000,
+        _bridge,
     ),
     "interleaving": Experiment(
         "Does interleaving see no preference where there is none, and the winner at the size that it predicts?", 10_000,
