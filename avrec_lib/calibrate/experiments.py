@@ -79,8 +79,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         "How often is a broken assignment caught, and a sound one accused?", 10_000, _ab_tests("broken_assignment")
     ),
     "bridge": Experiment(
-        "From offline to online: how often does each offline method name the better policy, and how far is it off?", 1000,
-        _bridge,
+        "From offline to online: how often does each offline method name the better policy, and how far is it off?",
+        1000, _bridge,
     ),
     "interleaving": Experiment(
         "Does interleaving see no preference where there is none, and the winner at the size that it predicts?", 10_000,
