@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from avrec_lib.calibrate.bridge_log import BridgeLog
 from avrec_lib.calibrate.bridge_models import modelled_rewards
 from avrec_lib.data.facts import Fact
 from avrec_lib.evaluate.off_policy.assessment import PRECISE_ENOUGH, REFUSED
-from avrec_lib.evaluate.off_policy.checks import lights
+from avrec_lib.evaluate.off_policy.checks import lights, missing_support
 from avrec_lib.evaluate.off_policy.estimators import Ratio
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.intervals import Totals, standard_error
@@ -126,15 +126,24 @@ def _off_policy(
 
 
 def _lights(log: BridgeLog, found: SlateDifference) -> tuple[Fact, ...]:
-    """The lights of off-policy evaluation on all places: weights are those of a place and all above it."""
+    """The lights of off-policy evaluation on all places: weights are those of a place and all above it.
+
+    Both policies are known at every candidate, so what the old one never does is known too, and not guessed from a low
+    mean of the weights.
+    """
     evidence = found.places()
     rounds = LoggedFeedback(
         log.places.ravel(), found.rewards.ravel(), log.old.ravel(), np.arange(log.scores[0].shape[1]),
-        users=np.unique(evidence.users, return_inverse=True)[1],
+        users=np.unique(np.repeat(log.users, log.slots), return_inverse=True)[1],
     )  # fmt: skip
     target = TargetPolicy.of_taken("new", rounds, log.new.ravel())
     shares = Ratio((found.weights * found.residuals).ravel(), evidence.weights)
-    return lights(rounds, target, evidence, support_of(rounds, target, evidence), (shares,), None)
+    support = support_of(rounds, target, evidence)
+    everything = np.ones(log.scores[0].shape, dtype=bool)
+    old, new = (law.next(everything) for law in log.laws)
+    known = missing_support(replace(support, known_missing=float(new[old <= 0].sum() / len(log)), z=0.0))
+    facts = lights(rounds, target, evidence, support, (shares,), None)
+    return tuple(known if fact.name == known.name else fact for fact in facts)
 
 
 def _predicted(

@@ -72,7 +72,7 @@ class SharedLuck(ScoredPolicy):
         """As `ScoredPolicy.act`, but `rng` is not asked."""
         weight = self._weights(requests, candidates)
         n, left = weight.shape
-        each, day = np.arange(n), (requests.times - START_SECONDS) // DAY
+        each, day = np.arange(n), (np.asarray(requests.times) - START_SECONDS) // DAY
         moment = (requests.users * 1000 + day.astype(np.int64)) * MOMENTS + requests.features["turn"] % MOMENTS
         raced = weight / -np.log(uniform(keys(NOISE, moment[:, None] * 2**16 + candidates), NOISE))
         luck = keys(EVEN, moment)
@@ -144,9 +144,8 @@ def named_world(kind: str = "video", change: str = "more taste", seed: int = 0) 
 
 NAMED = {
     "more taste": (Weights(1.4, 0.2), 1.0),
-    "more popularity": (Weights(0.6, 0.7), 1.0),
+    "more popular": (Weights(0.6, 0.7), 1.0),
     "sharper": (Weights(1.0, 0.4), 0.6),
-    "softer": (Weights(1.0, 0.4), 1.6),
     "avoids repeats": (Weights(1.0, 0.4, known=-1.0), 1.0),
     "nothing": (Weights(1.0, 0.4), 1.0),
 }
