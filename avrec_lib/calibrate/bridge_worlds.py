@@ -9,7 +9,6 @@ import numpy as np
 from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.policies import EpsilonMix, SoftmaxScores
 from avrec_lib.protocols import Requests
-from avrec_lib.simulate.catalogue import DAY, START_SECONDS
 from avrec_lib.simulate.chance import keys, uniform
 from avrec_lib.simulate.decisions import ScoredPolicy
 from avrec_lib.simulate.options import KINDS, options_of, varied
@@ -20,7 +19,6 @@ CHANGES = ("near", "sharper or softer", "taste or popularity", "repeats", "noisy
 """What sets the new policy apart: hardly anything; its temperature; what it weighs; what it makes of items that a user
 chose before (a better or a worse guess, by the kind of world); or an error of its own in every item's score."""
 NOISE, EVEN = 201, 202  # purposes of numbers, beside those of the simulation
-MOMENTS = 64  # requests of a session that are told apart
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Weights:
 
 
 class SharedLuck(ScoredPolicy):
-    """A `ScoredPolicy` whose luck belongs to a user, a day, a turn and an item, and not to the order of requests.
+    """A `ScoredPolicy` whose luck belongs to a request of a user on a day and to an item, not to the order of requests.
 
     Twins in two worlds then see slates that differ only as far as their policies do, which makes the difference of the
     worlds known with a third of the users. Each slate by itself is drawn as ever.
@@ -72,9 +70,8 @@ class SharedLuck(ScoredPolicy):
         """As `ScoredPolicy.act`, but `rng` is not asked."""
         weight = self._weights(requests, candidates)
         n, left = weight.shape
-        each, day = np.arange(n), (np.asarray(requests.times) - START_SECONDS) // DAY
-        moment = (requests.users * 1000 + day.astype(np.int64)) * MOMENTS + requests.features["turn"] % MOMENTS
-        raced = weight / -np.log(uniform(keys(NOISE, moment[:, None] * 2**16 + candidates), NOISE))
+        each, moment = np.arange(n), requests.features["moment"]
+        raced = weight / -np.log(uniform(keys(NOISE, moment[:, None] + candidates.astype(np.uint64)), NOISE))
         luck = keys(EVEN, moment)
         even = uniform(luck, EVEN, slots) < self.exploration
         columns, propensities = np.empty((n, slots), np.int64), np.empty((n, slots))
@@ -154,5 +151,6 @@ NAMED = {
 
 def with_law(policy: ScoredPolicy) -> EpsilonMix:
     """The same policy as one of the house, which knows the chance of every place given those above it."""
-    assert policy.score is not None
+    if policy.score is None:
+        raise UsageError("A policy without scores has no law of its own here: take Uniform.")
     return EpsilonMix(SoftmaxScores(policy.score, policy.temperature, policy.name), policy.exploration, policy.name)

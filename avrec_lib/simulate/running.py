@@ -138,6 +138,7 @@ class Platform:
             "weekday": np.full(n, day % 7),
             "platform": moment.platform,
             "turn": step,
+            "moment": moment.key,
             "taste": taste,
             "affinity": second + catalogue.blend[each] * (first - second),
             "popularity": self.popularity[each],

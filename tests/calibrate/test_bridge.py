@@ -20,9 +20,24 @@ from avrec_lib.calibrate.bridge_worlds import CHANGES, BridgeWorld, Sizes, bridg
 from avrec_lib.errors import UsageError
 from avrec_lib.protocols import Requests
 from avrec_lib.simulate import run
+from avrec_lib.simulate.chance import keys
 
 CORES = min(os.cpu_count() or 1, 2)
 SMALL = Sizes(log_users=150, log_days=1, test_users=200, test_days=1, truth_users=200)
+
+
+def test_luck_of_a_later_session_is_not_that_of_the_one_before() -> None:
+    world = bridge_world(500_001)
+    got = run(world.world, world.old, 3000, 6, 500_001, keep_candidates=True).rounds
+    order = np.lexsort((got.time, got.day, got.user))
+    user, day, session = (column[order] for column in (got.user, got.day, got.session))
+    later = (user[1:] == user[:-1]) & (day[1:] == day[:-1]) & (session[1:] != session[:-1])
+    before, now = order[:-1][later], order[1:][later]
+    there = got.candidates[now] == got.item[before, :1]
+    chance = (got.probabilities[now] * there).sum(axis=1)[there.any(axis=1)]
+    again = (got.item[now, 0] == got.item[before, 0])[there.any(axis=1)]
+    assert len(again) > 100
+    assert abs(again.sum() - chance.sum()) < 4 * np.sqrt((chance * (1 - chance)).sum())
 
 
 @cache
@@ -35,7 +50,7 @@ def logged(seed: int = 4, users: int = 1500) -> tuple[BridgeWorld, BridgeLog]:
 def requests_of(users: int, a: int) -> tuple[Requests, np.ndarray]:
     features = {
         "affinity": np.tile(np.linspace(0.1, 1, a), (users, 1)), "popularity": np.ones((users, a)),
-        "known": np.zeros((users, a)), "turn": np.zeros(users, int),
+        "known": np.zeros((users, a)), "moment": keys(0, np.arange(users)),
     }  # fmt: skip
     return Requests(np.arange(users), np.full(users, 1.7e9), features), np.tile(np.arange(a), (users, 1))
 

@@ -42,8 +42,8 @@ def rounds_shown(events: pl.DataFrame, anything: bool = False) -> Shown:
     if not shown.height:
         raise DataError(
             "The log has no rounds: no event is an impression, and none has a propensity.",
-            hint="Off-policy values need what was shown with its probability; in notebook 50 propensities=estimate finds "
-            "one.",
+            hint="Off-policy values need what was shown with its probability; in notebook 50 propensities=estimate "
+            "finds one.",
         )
     asked = pl.col("request_id").is_not_null()
     several = asked & (pl.col("position").n_unique().over(REQUEST) > 1)
