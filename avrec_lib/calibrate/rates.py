@@ -33,12 +33,16 @@ class Rate:
 
     @property
     def kept(self) -> bool | None:
-        """Whether the promise holds; None where nothing was promised."""
+        """Whether the promise holds; None where nothing was promised, and where so few runs cannot tell."""
         if self.least is None and self.most is None:
             return None
-        rate = self.happened / self.runs
-        low, high = self.interval() if self.by_limit else (rate, rate)
-        return (self.least is None or low >= self.least) and (self.most is None or high <= self.most)
+        rate, (low, high) = self.happened / self.runs, self.interval()
+        least, most = self.least or 0.0, 1.0 if self.most is None else self.most
+        if least <= (low if self.by_limit and self.least is not None else rate) and (
+            (high if self.by_limit and self.most is not None else rate) <= most
+        ):
+            return True
+        return False if high < least or low > most else None
 
 
 def rate_table(rates: Iterable[Rate]) -> pl.DataFrame:

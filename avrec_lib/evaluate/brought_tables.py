@@ -17,6 +17,7 @@ from avrec_lib.imports.lines import LINE
 from avrec_lib.imports.times import detect_times, read_times
 from avrec_lib.imports.values import ids, numbers, unread
 
+OLDER = "before_"  # what an amount was before a test: never the amount itself
 SYNONYMS = {
     **NAMES["events"],
     "reward": "reward rewards outcome payoff return",
@@ -134,8 +135,11 @@ def _meant(choice: Sequence[str], columns: Sequence[str]) -> tuple[str, str] | N
         if fit:
             return fit[0], ours
     # What the field calls something else is not meant, however alike the letters.
-    free = [name for name in columns if not any(forms_of(name, other) & set(words.split())
-                                                for other, words in SYNONYMS.items())]  # fmt: skip
+    free = [
+        name for name in columns
+        if not name.startswith(OLDER)
+        and not any(forms_of(name, other) & set(words.split()) for other, words in SYNONYMS.items())
+    ]  # fmt: skip
     close = ((nearest(ours, free), ours) for ours in choice)
     return next((pair for pair in close if pair[0]), None)
 

@@ -30,7 +30,8 @@ TIMES = ("assigned_at", UNTIL, "timestamp")
 
 def bring_experiment(
     source: Path | str, assignments: Path | str = "", *, metrics: Sequence[UserMetric] = (),
-    slices: Sequence[str] = (), requests_as_users: bool = False, design: ExperimentDesign | None = None,
+    slices: Sequence[str] = (), optional: Sequence[str] = (), requests_as_users: bool = False,
+    design: ExperimentDesign | None = None,
 ) -> ExperimentData:  # fmt: skip
     """The experiment in `source`: a file or folder of files (Parquet, CSV, TSV, JSON lines, packed or not), or the name
     or folder of a data set.
@@ -38,7 +39,8 @@ def bring_experiment(
     A table without the column timestamp has one row a user: user_id, variant, the columns of `metrics` and `slices`,
     and where there are any `before_…` columns, covariate_until and assigned_at. All else are events (user_id,
     timestamp, …), with the table of `assignments` (user_id, variant, assigned_at) or a column variant of their own.
-    With `requests_as_users` each request_id stands for itself, in logs that know no persons. Raises UsageError for a
+    Of the metrics named in `optional` those whose columns a table of users lacks are left out, with a fact. With
+    `requests_as_users` each request_id stands for itself, in logs that know no persons. Raises UsageError for a
     file or data set that is not there, DataError for what `read_experiment` and `read_user_table` refuse, a missing
     column (with the one that is probably meant), words for numbers, and assignments without times.
     """
@@ -47,7 +49,7 @@ def bring_experiment(
     users = None
     if path.suffix and not path.is_dir():
         if not assignments and "timestamp" not in formats_of(path, "user_id, variant")[0].columns:
-            return _user_file(path, metrics, slices, design)
+            return _user_file(path, metrics, slices, optional, design)
         events: pl.LazyFrame = _typed(read_brought(path, [("user_id",), ("timestamp",)], list)).lazy()
     else:
         dataset = open_dataset(source)
@@ -62,8 +64,20 @@ def bring_experiment(
 
 
 def _user_file(
-    path: Path, metrics: Sequence[UserMetric], slices: Sequence[str], design: ExperimentDesign
+    path: Path, metrics: Sequence[UserMetric], slices: Sequence[str], optional: Sequence[str], design: ExperimentDesign
 ) -> ExperimentData:  # fmt: skip
+    present = formats_of(path, "user_id, variant")[0].columns
+    lacking = {one.name: [name for name in (one.top, one.bottom) if name and name not in present] for one in metrics}
+    left_out = [name for name in optional if lacking.get(name)]
+    metrics = [one for one in metrics if one.name not in left_out]
+    for one in metrics:
+        if lacking[one.name] and {"user_id", "variant"} <= set(present):
+            raise UsageError(
+                "{file} has no column {missing} for the metric {metric}.",
+                hint="Its columns are {present}: name one with primary=COLUMN, guardrails=COLUMN=0.05 or "
+                "metrics=COLUMN.",
+                file=path, missing=", ".join(lacking[one.name]), metric=one.name, present=", ".join(present),
+            )  # fmt: skip
     amounts = dict.fromkeys(name for one in metrics for name in (one.top, one.bottom) if name)
     needed = ["user_id", "variant", *amounts, *slices, *design.other_experiments]
     table = read_brought(path, [(name,) for name in dict.fromkeys(needed)], list)
@@ -75,6 +89,8 @@ def _user_file(
     data = read_user_table(
         rows, metrics, before=older, covariate_until=until, attributes=tuple(slices), design=design
     )  # fmt: skip
+    if left_out:
+        data = _with_fact(data, _guardrails_fact(left_out))
     return _with_fact(data, _broken_fact(table)) if table.broken else data
 
 
@@ -122,6 +138,14 @@ def _request_fact(requests: int) -> Fact:
         "Each of {value} requests stands for a user of its own, as the log knows no persons. Who came back is counted "
         "anew and may have met several arms: intervals are too narrow if people differ, and nothing can be said of "
         "return, of habits or of effects that add up.",
+    )  # fmt: skip
+
+
+def _guardrails_fact(names: Sequence[str]) -> Fact:
+    return Fact(
+        "guardrails_left_out", len(names), None, "amber",
+        "The table has no columns for the usual guardrails {names}: nothing watches over them. Name your own with "
+        "guardrails=COLUMN=0.05.", {"names": ", ".join(names)},
     )  # fmt: skip
 
 

@@ -29,6 +29,10 @@ class Guardrail:
                 "A guardrail of {metric} needs a margin above 0, but has {margin}: no test can show that nothing at "
                 "all was lost.", metric=repr(self.metric), margin=self.margin,
             )  # fmt: skip
+        if self.relative and self.margin >= 1:
+            raise UsageError("The margin of the guardrail {metric} is a share of the control's value below 1, but "
+                             "is {margin}.", hint="5 % is 0.05.", metric=repr(self.metric),
+                             margin=self.margin)  # fmt: skip
 
 
 @dataclass(frozen=True)

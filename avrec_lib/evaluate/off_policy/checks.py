@@ -110,12 +110,13 @@ def mean_weight(support: Support) -> Fact:
     level: Level = "red" if sure else "amber" if suspicious else "info"
     words = {"mean": f"{support.mean_weight:.3f}", "error": f"{1.96 * support.error:.3f}",
              "expected": f"{expected:.3f}"}  # fmt: skip
-    template = (
-        "Weights average {mean} ± {error}, as they should ({expected})."
-        if level == "info" else
-        "Weights average {mean} ± {error}, but should average {expected}: the propensities are not those of the policy "
-        "that logged, or it never tried what the new one would do."
-    )  # fmt: skip
+    template = {
+        "info": "Weights average {mean} ± {error}, as they should ({expected}).",
+        "amber": "Weights average {mean} ± {error} and should average {expected}: one sound log in twenty is that far "
+        "off. If it is no chance, the propensities are not right, or what the new policy would do was not all tried.",
+        "red": "Weights average {mean} ± {error}, but should average {expected}: the propensities are not those of the "
+        "policy that logged, or it never tried what the new one would do.",
+    }[level]
     return Fact("mean_weight", support.users, None, level, template, words)
 
 
@@ -125,8 +126,9 @@ def effective_users(log: LoggedFeedback, support: Support) -> Fact:
     uneven = 2 * support.effective < support.as_logged
     bounds = FEWEST_EFFECTIVE_OF_UNEVEN if uneven else FEWEST_EFFECTIVE
     template = (
-        "As far as this policy goes the log is worth {value} users (effective sample size); with even weights its "
-        "{users} users would be worth {as_logged}." if log.users is not None else
+        "As far as this policy goes the {users} users of the log are worth {value} (effective sample size); with all "
+        "weights alike they are worth {as_logged}, as some have many more rounds than others."
+        if log.users is not None else
         "As far as this policy goes the log is worth {value} of {users} rounds (effective sample size, {share})."
     )  # fmt: skip
     return Fact("effective_size", effective, support.effective / support.as_logged, below(support.effective, bounds),
