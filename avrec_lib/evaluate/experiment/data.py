@@ -85,8 +85,9 @@ def read_experiment(
     Without assignments the column `variant` of the events says it: a user is assigned with the first event that names
     an arm, and who has none is not seen. Assigned users without events count with 0. Events before a user's assignment
     are the pre-period (`design.days_before` days of it). `users` (user_id, attributes) adds what was known of users,
-    beside the platform of their first event; `metrics` are asked beside the standard ones. Raises DataError for what
-    `read_assignments` refuses, columns that are missing or hold no times, and infinite values.
+    beside the platform of their first event before the assignment (null: not known before); `metrics` are asked beside
+    the standard ones. Raises DataError for what `read_assignments` refuses, columns that are missing or hold no times,
+    and infinite values.
     """
     design = design or ExperimentDesign()
     need_columns(events, ["user_id", "timestamp"], "events")
