@@ -10,9 +10,10 @@ import polars as pl
 
 from avrec_lib.data.facts import Fact
 from avrec_lib.data.note import Note
+from avrec_lib.evaluate.bootstrap import FEWEST_USERS
 from avrec_lib.evaluate.experiment.checks import check_experiment
 from avrec_lib.evaluate.experiment.data import ExperimentData
-from avrec_lib.evaluate.experiment.effects import arm_values, need_before
+from avrec_lib.evaluate.experiment.effects import arm_values, known_by_arm, need_before
 from avrec_lib.evaluate.experiment.estimates import Estimate
 from avrec_lib.evaluate.experiment.looks import look_path
 from avrec_lib.evaluate.experiment.metrics import UserMetric
@@ -96,7 +97,8 @@ def decide(data: ExperimentData, rule: DecisionRule, checks: Sequence[Fact] | No
     `checks` default to `check_experiment` on the metrics of the rule; a red one gives "cannot tell". With m arms beside
     the control every interval is at 1 − alpha / m, so that they hold together; guardrails need no further correction,
     as all of them must hold. Of several arms that may ship the one with the largest gain does. A relative gain where
-    the control is not clearly above 0 is undefined, and the arm stays open. Raises UsageError for a metric that is not
+    the control is not clearly above 0 is undefined, and so is a gain in a metric that is known for under FEWEST_USERS
+    users of an arm: the arm stays open. Raises UsageError for a metric that is not
     there, DataError for CUPED without a pre-period.
     """
     names = [rule.metric, *(guardrail.metric for guardrail in rule.guardrails)]
@@ -108,11 +110,14 @@ def decide(data: ExperimentData, rule: DecisionRule, checks: Sequence[Fact] | No
     users, days = data.users.height, days_run(data)
     over = days is None or rule.planned_days is None or days >= rule.planned_days
     ended = users >= rule.planned_users and over
-    estimates = {name: arm_values(data, metric, cuped=rule.cuped)[1] for name, metric in metrics.items()}
+    values = {name: arm_values(data, metric, cuped=rule.cuped) for name, metric in metrics.items()}
+    counts = {name: known_by_arm(data, known) for name, (known, _) in values.items()}
+    few = {name: np.minimum(count[0], count[1:]) < FEWEST_USERS for name, count in counts.items()}
     arms = tuple(
-        _arm(data, rule, metrics, {name: found[place] for name, found in estimates.items()}, place, ended, bool(red))
+        _arm(data, rule, metrics, {name: found[place] for name, (_, found) in values.items()},
+             {name for name in names if few[name][place]}, place, ended, bool(red))
         for place in range(len(data.treatments))
-    )
+    )  # fmt: skip
     best = min(arms, key=lambda arm: (ORDER.index(arm.decision), -np.nan_to_num(arm.gain.value)))
     first = [red_note(red)] if red else []
     first.append(progress_note(rule, users, days, ended))
@@ -147,14 +152,14 @@ def days_run(data: ExperimentData) -> int | None:
 
 
 def _arm(
-    data: ExperimentData, rule: DecisionRule, metrics: dict[str, UserMetric], found: dict[str, Estimate], place: int,
-    ended: bool, red: bool,
+    data: ExperimentData, rule: DecisionRule, metrics: dict[str, UserMetric], found: dict[str, Estimate],
+    few: set[str], place: int, ended: bool, red: bool,
 ) -> ArmVerdict:  # fmt: skip
     variant = data.treatments[place]
     gains = {}
     for name, metric in metrics.items():
         is_relative = next((one.relative for one in rule.guardrails if one.metric == name), rule.relative)
-        read, reach = _read(data, rule, metric, found[name], variant, ended)
+        read, reach = (found[name], np.nan) if name in few else _read(data, rule, metric, found[name], variant, ended)
         gains[name] = _gain(metric, read, reach, is_relative)
     main = gains[rule.metric]
     state = outcome(main.low, main.high, rule.smallest_effect)
