@@ -19,8 +19,8 @@ from avrec_lib.evaluate.protocol_card import ProtocolCard
 CHECKS = frozenset({
     "sample_ratio", "users_in_the_smallest_arm", "users_in_several_arms", "requests_as_users", "events_without_time",
     "events_of_others", "events_before_assignment", "no_pre_period", "cut_of_the_day", "undefined_values",
-    "age_of_the_covariate", "unreadable_lines", "balance_before", "heavy_tail", "assignment_independent_of_others",
-    "interaction_with_others",
+    "age_of_the_covariate", "unreadable_lines", "users_after_the_end", "balance_before", "heavy_tail",
+    "assignment_independent_of_others", "interaction_with_others",
 })  # fmt: skip
 """Every name that a check of an experiment may have."""
 WAY_OUT = (

@@ -109,7 +109,7 @@ def decide(data: ExperimentData, rule: DecisionRule, checks: Sequence[Fact] | No
     red = tuple(dict.fromkeys(fact.name for fact in checks if fact.level == "red"))
     users, days = data.users.height, days_run(data)
     over = days is None or rule.planned_days is None or days >= rule.planned_days
-    ended = users >= rule.planned_users and over
+    ended = users >= rule.planned_users and over and _is_over(data, rule.planned_users)
     values = {name: arm_values(data, metric, cuped=rule.cuped) for name, metric in metrics.items()}
     counts = {name: known_by_arm(data, known) for name, (known, _) in values.items()}
     few = {name: np.minimum(count[0], count[1:]) < FEWEST_USERS for name, count in counts.items()}
@@ -144,11 +144,18 @@ def beside_truth(card: DecisionCard, data: ExperimentData, lifts: pl.DataFrame) 
 
 
 def days_run(data: ExperimentData) -> int | None:
-    """Calendar days from the first assignment to the last event; None where days are not known."""
-    if data.daily is None or not data.daily.height or "assigned_day" not in data.users.columns:
+    """Calendar days from the first assignment to the last day that is over; None where days are not known."""
+    if data.daily is None or not data.daily.height or data.finished is None:
         return None
-    span = data.daily["day"].max() - data.users["assigned_day"].min()  # type: ignore[operator]
-    return int(span.days) + 1  # type: ignore[union-attr]
+    span = data.finished - data.users["assigned_day"].min()  # type: ignore[operator]
+    return max(int(span.days) + 1, 0)
+
+
+def _is_over(data: ExperimentData, planned_users: int) -> bool:
+    """Whether the planned users had come by the last day that is over, where days are known."""
+    if data.daily is None or data.finished is None:
+        return True
+    return int((data.users["assigned_day"] <= data.finished).sum()) >= planned_users
 
 
 def _arm(
@@ -179,13 +186,14 @@ def _read(
 ) -> tuple[Estimate, float]:  # fmt: skip
     """The estimate that the rule reads, and half the width of its interval in standard errors.
 
-    The fixed test reads all that is there. The sequential one reads the look of the planned end, or the last one before
-    it; a table without days is taken to be read at the end of its plan, if that is fulfilled.
+    Both tests read the look of the planned end, however long the log goes on, and before it the last one. A table
+    without days is taken to be read at the end of its plan, if that is fulfilled.
     """
     from scipy.special import stdtrit
 
     each = rule.alpha / len(data.treatments)
-    if not rule.sequential:
+    by_day = data.daily is not None and metric.top in data.daily.columns
+    if not rule.sequential and not (by_day and ended):
         return whole, float(stdtrit(whole.freedom, 1 - each / 2))
     planned = data.design.share_of(data.variants)
     pair = planned[0] + planned[data.variants.index(variant)]
@@ -195,7 +203,11 @@ def _read(
         return whole, float(mixture(each, rule.first_look).reach(progress, ended))
     path = look_path(data, metric.name, users, variant, rule.cuped, each, rule.first_look, rule.planned_days)
     look = int(np.argmax(path.at_end)) if path.at_end.any() else len(path.days) - 1
-    return path.found.at(look), float(path.reach[look])
+    found = path.found.at(look)
+    reach = float(path.reach[look])
+    if rule.sequential or not np.isfinite(reach):  # infinite: too few users by then
+        return found, reach
+    return found, float(stdtrit(found.freedom, 1 - each / 2))
 
 
 def _gain(metric: UserMetric, found: Estimate, reach: float, relative: bool) -> Gain:
