@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import polars as pl
 
 from avrec_lib.data.facts import Fact, level_of, share_of
@@ -25,8 +27,9 @@ def read_assignments(
 ) -> tuple[pl.DataFrame, list[Fact]]:  # fmt: skip
     """One row a user in a single arm, ordered by user_id: user_id, variant, assigned_at (if `timed`), other columns.
 
-    A user with several rows of one arm has the earliest. Raises DataError for a missing column, a row without user,
-    arm or time, flips that the design refuses, a control without users, or an arm that is planned but empty.
+    A user with several rows of one arm has the earliest. Users assigned from `design.end` on are left out and counted.
+    Raises DataError for a missing column, a row without user, arm or time, flips that the design refuses, a control
+    without users, or an arm that is planned but empty.
     """
     needed = ["user_id", "variant", *(["assigned_at"] if timed else []), *design.other_experiments]
     need_columns(assignments, needed, "assignments")
@@ -35,6 +38,10 @@ def read_assignments(
         lazy = with_utc_times(lazy, ["assigned_at"], "assignments")
     rows = lazy.collect()
     _refuse_gaps(rows, needed[: 3 if timed else 2])
+    everyone = rows["user_id"].n_unique()
+    if timed and design.end is not None:
+        rows = rows.filter(pl.col("assigned_at") < design.end.astimezone(UTC))
+    late = everyone - rows["user_id"].n_unique()
     arms = rows.group_by("user_id").agg(pl.col("variant").n_unique())
     flipped = arms.filter(pl.col("variant") > 1)
     if design.flips == "refuse" and flipped.height:
@@ -43,7 +50,7 @@ def read_assignments(
             hint="Find out why first; with flips=exclude they are left out and counted.",
             count=flipped.height, total=arms.height,
         )  # fmt: skip
-    if flipped.height == arms.height:
+    if arms.height and flipped.height == arms.height:
         raise DataError(
             "Every one of {total} users was seen in more than one arm: nobody is left to compare.",
             hint="If these are no persons but segments of them, let each request stand for itself "
@@ -60,7 +67,14 @@ def read_assignments(
         "{value} users ({share}) were seen in more than one arm and are left out: if an arm makes a flip more likely, "
         "those who stay are no longer comparable." if flipped.height else "No user was seen in more than one arm.",
     )  # fmt: skip
-    return kept, [fact]
+    if not timed or design.end is None:
+        return kept, [fact]
+    after = Fact(
+        "users_after_the_end", late, share_of(late, everyone), "amber" if late else "info",
+        "{value} users ({share}) were assigned after the end of the experiment and are left out: nothing that they did "
+        "counts." if late else "No user was assigned after the end of the experiment.",
+    )  # fmt: skip
+    return kept, [fact, after]
 
 
 def _refuse_gaps(rows: pl.DataFrame, needed: list[str]) -> None:

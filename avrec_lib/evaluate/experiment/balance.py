@@ -30,7 +30,7 @@ def invariants(data: ExperimentData) -> list[Fact]:
     """A fact for each amount of the pre-period and each attribute of the users, their p-values corrected by Holm.
 
     Amounts are compared by Welch's test of each arm against the control (the smallest p times the arms), attributes by
-    the chi-square test of their values against the arms.
+    the chi-square test of their values against the arms, of the users of whom they are known.
     """
     amounts = [name for name in data.users.columns if name.startswith(BEFORE)]
     others = set(data.design.other_experiments)
@@ -53,10 +53,18 @@ def amount_balance(data: ExperimentData, column: str) -> float:
 
 
 def attribute_balance(data: ExperimentData, column: str) -> float:
-    """p that the values of an attribute are spread unevenly over the arms; NaN where there is nothing to compare."""
+    """p that the known values of an attribute are spread unevenly over the arms; NaN where nothing can be compared."""
+    known = data.users[column].is_not_null()
+    return _spread(data.users[column].filter(known), data.arms[known.to_numpy()])
+
+
+def _spread(values: pl.Series, arms: np.ndarray) -> float:
     from scipy.stats import chi2_contingency
 
-    table = cross_table(data.users[column].cast(pl.String).fill_null("unknown"), data.arms)
+    if len(np.unique(arms)) < 2:
+        return np.nan
+    table = cross_table(values.cast(pl.String), arms)
+    table = table[:, table.sum(axis=0) > 0]
     if not 2 <= len(table) <= MOST_VALUES:
         return np.nan
     return float(chi2_contingency(table).pvalue)
@@ -97,7 +105,8 @@ def overlaps(data: ExperimentData, metrics: Sequence[UserMetric]) -> list[Fact]:
     facts = []
     for other in data.design.other_experiments:
         inside = data.users[other].count()
-        p_value = attribute_balance(data, other)
+        # Who is outside the other experiment is a group too: an arm must not keep its users out of it.
+        p_value = _spread(data.users[other].cast(pl.String).fill_null("unknown"), data.arms)
         words = {"other": other, "p": f"{p_value:.2g}"}
         tied = p_value < BROKEN
         facts.append(

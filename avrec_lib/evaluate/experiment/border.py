@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, date, timedelta
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from avrec_lib.evaluate.experiment.design import ExperimentDesign
 
 BROKEN = 0.001
 """A p-value below which chance is no explanation: one false alarm in a thousand experiments."""
+WEEK = 7
 
 
 def refuse_infinite(table: pl.LazyFrame, name: str) -> None:
@@ -91,6 +93,30 @@ def _day_cut(mine: pl.LazyFrame, design: ExperimentDesign) -> Fact:
         "average hour: evenings are torn into two days. Give the users' own time zone, or let the day start later.",
         {"start": f"{design.days.day_starts:02d}", "zone": design.days.time_zone},
     )  # fmt: skip
+
+
+def last_finished(log: pl.LazyFrame, design: ExperimentDesign) -> date | None:
+    """The last day of `log` that was over when it ended; None without events.
+
+    A log that goes on after `design.end` has seen the day of that end as far as it counts. Else its own last day is
+    over if it is silent for no more than half an hour before the day ends, or twice the longest such silence of the
+    WEEK days before.
+    """
+    moment = pl.col("timestamp")
+    known = log.filter(moment.is_not_null())
+    by_day = known.group_by(day=design.days.day(moment)).agg(
+        design.days.local(moment).max().alias("local"), moment.max()
+    )
+    ends = by_day.collect(engine="streaming").sort("day")
+    if ends.is_empty():
+        return None
+    if design.end is not None and ends["timestamp"][-1] >= design.end:
+        last = pl.DataFrame({"end": [design.end.astimezone(UTC) - timedelta(microseconds=1)]})
+        return last.select(design.days.day(pl.col("end"))).item()
+    silent = ends.select(pl.col("day").cast(pl.Datetime("us")) + timedelta(days=1) - pl.col("local")).to_series()
+    usual = silent[-1 - WEEK : -1].max() or timedelta(0)
+    unfinished = silent[-1] > max(2 * usual, timedelta(minutes=30))
+    return ends["day"][-1] - timedelta(days=int(unfinished))
 
 
 def undefined_values(users: pl.DataFrame, columns: Sequence[str]) -> list[Fact]:

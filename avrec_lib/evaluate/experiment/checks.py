@@ -11,14 +11,16 @@ from avrec_lib.evaluate.bootstrap import FEWEST_USERS
 from avrec_lib.evaluate.experiment.balance import invariants, overlaps
 from avrec_lib.evaluate.experiment.border import BROKEN
 from avrec_lib.evaluate.experiment.data import ExperimentData
+from avrec_lib.evaluate.experiment.effects import known_by_arm
+from avrec_lib.evaluate.experiment.metrics import UserMetric, user_values
 from avrec_lib.evaluate.experiment.tails import heavy_tails
 from avrec_lib.evaluate.protocol_card import ProtocolCard
 
 CHECKS = frozenset({
     "sample_ratio", "users_in_the_smallest_arm", "users_in_several_arms", "requests_as_users", "events_without_time",
     "events_of_others", "events_before_assignment", "no_pre_period", "cut_of_the_day", "undefined_values",
-    "age_of_the_covariate", "unreadable_lines", "balance_before", "heavy_tail", "assignment_independent_of_others",
-    "interaction_with_others",
+    "age_of_the_covariate", "unreadable_lines", "users_after_the_end", "balance_before", "heavy_tail",
+    "assignment_independent_of_others", "interaction_with_others",
 })  # fmt: skip
 """Every name that a check of an experiment may have."""
 WAY_OUT = (
@@ -32,13 +34,15 @@ def experiment_card(data: ExperimentData, metrics: Sequence[str] | None = None) 
 
 
 def check_experiment(data: ExperimentData, metrics: Sequence[str] | None = None) -> list[Fact]:
-    """All checks of an experiment: what reading found, sample ratio, users an arm, balance before the assignment, heavy
-    tails of `metrics` (default: all), other experiments. A red one means that no effect may be read.
+    """All checks of an experiment: what reading found, sample ratio, users an arm (and of whom each of `metrics` is
+    known), balance before the assignment, heavy tails of `metrics` (default: all), other experiments. A red one means
+    that no effect may be read.
     """
     asked = [data.metric(name) for name in (data.metrics if metrics is None else metrics)]
     return [
         sample_ratio(np.bincount(data.arms, minlength=len(data.variants)), data.design.share_of(data.variants)),
         few_users(np.bincount(data.arms, minlength=len(data.variants)), data.variants),
+        *few_values(data, asked),
         *data.facts,
         *invariants(data),
         *(heavy_tails(data, metric) for metric in asked if metric.bottom is None),
@@ -82,6 +86,21 @@ def few_users(counts: np.ndarray, variants: Sequence[str]) -> Fact:
         "The smallest arm, {arm}, has {value} users (under {fewest} no interval could be trusted).",
         {"arm": variants[smallest], "fewest": str(FEWEST_USERS)},
     )  # fmt: skip
+
+
+def few_values(data: ExperimentData, metrics: Sequence[UserMetric]) -> list[Fact]:
+    """For each of `metrics` that is undefined for some users: has an arm under FEWEST_USERS of whom it is known?"""
+    facts = []
+    for metric in metrics:
+        counts = known_by_arm(data, user_values(data.users, metric, with_before=False))
+        smallest = int(np.argmin(counts))
+        if counts[smallest] < FEWEST_USERS and counts.sum() < data.users.height:
+            facts.append(
+                Fact("users_in_the_smallest_arm", int(counts[smallest]), None, "red",
+                     "{metric} is known for {value} users of the arm {arm}; under {fewest} no interval can be trusted.",
+                     {"metric": metric.name, "arm": data.variants[smallest], "fewest": str(FEWEST_USERS)})
+            )  # fmt: skip
+    return facts
 
 
 def _list(amounts: np.ndarray) -> str:

@@ -63,8 +63,11 @@ def sums_before(events: pl.LazyFrame, sums: Mapping[str, pl.Expr], days: DayCut)
 
 
 def first_platform(events: pl.LazyFrame) -> pl.DataFrame:
-    """user_id, platform: the one of each user's first event that names one, which no arm had a say in."""
-    named = events.filter(pl.col("platform").is_not_null())
+    """user_id, platform: the one of each user's first event that names one, of those before the assignment.
+
+    Whom only later events know is not there: an arm may bring users back, or to another device.
+    """
+    named = events.filter(pl.col("platform").is_not_null(), pl.col("timestamp") < pl.col("assigned_at"))
     first = pl.col("platform").cast(pl.String).sort_by("timestamp").first()
     return named.group_by("user_id").agg(first).collect(engine="streaming")
 

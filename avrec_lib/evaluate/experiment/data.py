@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, date
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,7 @@ from avrec_lib.evaluate.experiment.assignments import from_events, read_assignme
 from avrec_lib.evaluate.experiment.border import (
     covariate_age,
     early_events,
+    last_finished,
     refuse_infinite,
     undefined_values,
     unusable_events,
@@ -38,7 +39,8 @@ class ExperimentData:
     `users` has user_id, variant, assigned_at (where known), sums since the assignment, `before_…` sums, and what else
     was known of the users. `daily` has user_row (the row in `users`), day, since and the sums of that day; None where
     no events are known. `variants` has the control first. `facts` are what reading found. `has_before` says that the
-    pre-period is older than the assignment, as far as can be known.
+    pre-period is older than the assignment, as far as can be known. `finished` is the last day that was over when the
+    log ended; None where no events are known.
     """
 
     users: pl.DataFrame
@@ -49,6 +51,7 @@ class ExperimentData:
     facts: tuple[Fact, ...] = ()
     attributes: tuple[str, ...] = ()
     has_before: bool = False
+    finished: date | None = None
     arms: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -85,8 +88,9 @@ def read_experiment(
     Without assignments the column `variant` of the events says it: a user is assigned with the first event that names
     an arm, and who has none is not seen. Assigned users without events count with 0. Events before a user's assignment
     are the pre-period (`design.days_before` days of it). `users` (user_id, attributes) adds what was known of users,
-    beside the platform of their first event; `metrics` are asked beside the standard ones. Raises DataError for what
-    `read_assignments` refuses, columns that are missing or hold no times, and infinite values.
+    beside the platform of their first event before the assignment (null: not known before); `metrics` are asked beside
+    the standard ones. Raises DataError for what `read_assignments` refuses, columns that are missing or hold no times,
+    and infinite values.
     """
     design = design or ExperimentDesign()
     need_columns(events, ["user_id", "timestamp"], "events")
@@ -117,7 +121,8 @@ def read_experiment(
     known = metrics_for(set(table.columns))
     if "event" not in log.collect_schema():
         known |= {name: UserMetric(name, name) for name in sorted(set(sums) - set(known))}
-    return _experiment(table, daily, design, [*known.values(), *metrics], facts, attributes, has_before)
+    finished = last_finished(log, design)
+    return _experiment(table, daily, design, [*known.values(), *metrics], facts, attributes, has_before, finished)
 
 
 def read_user_table(
@@ -156,7 +161,7 @@ def read_user_table(
 
 def _experiment(
     users: pl.DataFrame, daily: pl.DataFrame | None, design: ExperimentDesign, metrics: Sequence[UserMetric],
-    facts: Sequence[Fact], attributes: tuple[str, ...], has_before: bool,
+    facts: Sequence[Fact], attributes: tuple[str, ...], has_before: bool, finished: date | None = None,
 ) -> ExperimentData:  # fmt: skip
     asked = {metric.name: metric for metric in metrics}
     for one in asked.values():
@@ -165,7 +170,7 @@ def _experiment(
                 raise unknown_name("amount to measure", column, _amounts(users))
     others = sorted(set(users["variant"].unique()) - {design.control})
     variants = (design.control, *others)
-    return ExperimentData(users, daily, design, variants, asked, tuple(facts), attributes, has_before)
+    return ExperimentData(users, daily, design, variants, asked, tuple(facts), attributes, has_before, finished)
 
 
 def _amounts(users: pl.DataFrame) -> list[str]:

@@ -10,9 +10,10 @@ import polars as pl
 
 from avrec_lib.data.facts import Fact
 from avrec_lib.data.note import Note
+from avrec_lib.evaluate.bootstrap import FEWEST_USERS
 from avrec_lib.evaluate.experiment.checks import check_experiment
 from avrec_lib.evaluate.experiment.data import ExperimentData
-from avrec_lib.evaluate.experiment.effects import arm_values, need_before
+from avrec_lib.evaluate.experiment.effects import arm_values, known_by_arm, need_before
 from avrec_lib.evaluate.experiment.estimates import Estimate
 from avrec_lib.evaluate.experiment.looks import look_path
 from avrec_lib.evaluate.experiment.metrics import UserMetric
@@ -96,7 +97,8 @@ def decide(data: ExperimentData, rule: DecisionRule, checks: Sequence[Fact] | No
     `checks` default to `check_experiment` on the metrics of the rule; a red one gives "cannot tell". With m arms beside
     the control every interval is at 1 − alpha / m, so that they hold together; guardrails need no further correction,
     as all of them must hold. Of several arms that may ship the one with the largest gain does. A relative gain where
-    the control is not clearly above 0 is undefined, and the arm stays open. Raises UsageError for a metric that is not
+    the control is not clearly above 0 is undefined, and so is a gain in a metric that is known for under FEWEST_USERS
+    users of an arm: the arm stays open. Raises UsageError for a metric that is not
     there, DataError for CUPED without a pre-period.
     """
     names = [rule.metric, *(guardrail.metric for guardrail in rule.guardrails)]
@@ -107,12 +109,15 @@ def decide(data: ExperimentData, rule: DecisionRule, checks: Sequence[Fact] | No
     red = tuple(dict.fromkeys(fact.name for fact in checks if fact.level == "red"))
     users, days = data.users.height, days_run(data)
     over = days is None or rule.planned_days is None or days >= rule.planned_days
-    ended = users >= rule.planned_users and over
-    estimates = {name: arm_values(data, metric, cuped=rule.cuped)[1] for name, metric in metrics.items()}
+    ended = users >= rule.planned_users and over and _is_over(data, rule.planned_users)
+    values = {name: arm_values(data, metric, cuped=rule.cuped) for name, metric in metrics.items()}
+    counts = {name: known_by_arm(data, known) for name, (known, _) in values.items()}
+    few = {name: np.minimum(count[0], count[1:]) < FEWEST_USERS for name, count in counts.items()}
     arms = tuple(
-        _arm(data, rule, metrics, {name: found[place] for name, found in estimates.items()}, place, ended, bool(red))
+        _arm(data, rule, metrics, {name: found[place] for name, (_, found) in values.items()},
+             {name for name in names if few[name][place]}, place, ended, bool(red))
         for place in range(len(data.treatments))
-    )
+    )  # fmt: skip
     best = min(arms, key=lambda arm: (ORDER.index(arm.decision), -np.nan_to_num(arm.gain.value)))
     first = [red_note(red)] if red else []
     first.append(progress_note(rule, users, days, ended))
@@ -139,22 +144,29 @@ def beside_truth(card: DecisionCard, data: ExperimentData, lifts: pl.DataFrame) 
 
 
 def days_run(data: ExperimentData) -> int | None:
-    """Calendar days from the first assignment to the last event; None where days are not known."""
-    if data.daily is None or not data.daily.height or "assigned_day" not in data.users.columns:
+    """Calendar days from the first assignment to the last day that is over; None where days are not known."""
+    if data.daily is None or not data.daily.height or data.finished is None:
         return None
-    span = data.daily["day"].max() - data.users["assigned_day"].min()  # type: ignore[operator]
-    return int(span.days) + 1  # type: ignore[union-attr]
+    span = data.finished - data.users["assigned_day"].min()  # type: ignore[operator]
+    return max(int(span.days) + 1, 0)
+
+
+def _is_over(data: ExperimentData, planned_users: int) -> bool:
+    """Whether the planned users had come by the last day that is over, where days are known."""
+    if data.daily is None or data.finished is None:
+        return True
+    return int((data.users["assigned_day"] <= data.finished).sum()) >= planned_users
 
 
 def _arm(
-    data: ExperimentData, rule: DecisionRule, metrics: dict[str, UserMetric], found: dict[str, Estimate], place: int,
-    ended: bool, red: bool,
+    data: ExperimentData, rule: DecisionRule, metrics: dict[str, UserMetric], found: dict[str, Estimate],
+    few: set[str], place: int, ended: bool, red: bool,
 ) -> ArmVerdict:  # fmt: skip
     variant = data.treatments[place]
     gains = {}
     for name, metric in metrics.items():
         is_relative = next((one.relative for one in rule.guardrails if one.metric == name), rule.relative)
-        read, reach = _read(data, rule, metric, found[name], variant, ended)
+        read, reach = (found[name], np.nan) if name in few else _read(data, rule, metric, found[name], variant, ended)
         gains[name] = _gain(metric, read, reach, is_relative)
     main = gains[rule.metric]
     state = outcome(main.low, main.high, rule.smallest_effect)
@@ -174,13 +186,14 @@ def _read(
 ) -> tuple[Estimate, float]:  # fmt: skip
     """The estimate that the rule reads, and half the width of its interval in standard errors.
 
-    The fixed test reads all that is there. The sequential one reads the look of the planned end, or the last one before
-    it; a table without days is taken to be read at the end of its plan, if that is fulfilled.
+    Both tests read the look of the planned end, however long the log goes on, and before it the last one. A table
+    without days is taken to be read at the end of its plan, if that is fulfilled.
     """
     from scipy.special import stdtrit
 
     each = rule.alpha / len(data.treatments)
-    if not rule.sequential:
+    by_day = data.daily is not None and metric.top in data.daily.columns
+    if not rule.sequential and not (by_day and ended):
         return whole, float(stdtrit(whole.freedom, 1 - each / 2))
     planned = data.design.share_of(data.variants)
     pair = planned[0] + planned[data.variants.index(variant)]
@@ -190,7 +203,11 @@ def _read(
         return whole, float(mixture(each, rule.first_look).reach(progress, ended))
     path = look_path(data, metric.name, users, variant, rule.cuped, each, rule.first_look, rule.planned_days)
     look = int(np.argmax(path.at_end)) if path.at_end.any() else len(path.days) - 1
-    return path.found.at(look), float(path.reach[look])
+    found = path.found.at(look)
+    reach = float(path.reach[look])
+    if rule.sequential or not np.isfinite(reach):  # infinite: too few users by then
+        return found, reach
+    return found, float(stdtrit(found.freedom, 1 - each / 2))
 
 
 def _gain(metric: UserMetric, found: Estimate, reach: float, relative: bool) -> Gain:

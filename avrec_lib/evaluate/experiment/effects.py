@@ -111,6 +111,11 @@ def arm_values(data: ExperimentData, metric: UserMetric, *, cuped: bool) -> tupl
     return values, [estimate(moments.arm(0), moments.arm(place), cuped=cuped) for place in places]
 
 
+def known_by_arm(data: ExperimentData, values: UserValues) -> np.ndarray:
+    """Of how many users of each arm `values` are known, (arms,)."""
+    return np.bincount(data.arms[values.known], minlength=len(data.variants))
+
+
 def bootstrap_ends(
     values: UserValues, arms: np.ndarray, place: int, found: Estimate, alpha: float, resamples: int, seed: int
 ) -> dict[str, float]:  # fmt: skip

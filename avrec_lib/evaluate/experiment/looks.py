@@ -38,7 +38,7 @@ def daily_looks(
     Each day takes all that its users did so far. `low` and `high` are the confidence sequence at 1 − alpha: it holds
     at all days together, and is null until the share `first_look` of `planned_users` (those of both arms together) and
     of `planned_days` is reached, and for arms of under 30 users. It is narrow on the day that is the `planned_end`, the
-    first by which both are fulfilled, and only then. The fixed interval is for one day that was chosen
+    first that is over by which both are fulfilled, and only then. The fixed interval is for one day that was chosen
     before. `information` is the clock of the sequence: the smaller of both shares at its first day, from then on
     `sequential.habits_clock`. Ceilings are those of the whole time, over all arms. Raises DataError without events by
     day, UsageError for an unknown metric or variant.
@@ -87,11 +87,13 @@ def look_path(
     users = control.count + treatment.count
     # The plan is over for all arms together.
     progress = moments.count.sum(axis=-1) * (planned[0] + planned[arm]) / planned_users
+    # A day that the log has seen in part is one look of many, but not the end of a plan.
+    over = np.ones(len(steps.days)) if data.finished is None else (steps.days <= data.finished).to_numpy() * 1.0
     if planned_days is not None:
-        passed = ((steps.days - steps.days[0]).dt.total_days().to_numpy() + 1) / planned_days
+        passed = ((steps.days - steps.days[0]).dt.total_days().to_numpy() + over) / planned_days
         clock, progress = np.minimum(clock, passed), np.minimum(progress, passed)
     likeness = _likeness(steps, (control, treatment), found, (0, arm))
-    at_end = planned_end(progress)
+    at_end = planned_end(progress * over)
     clock = habits_clock(np.where((clock >= first_look) | at_end, clock, 0.0), likeness)
     reach = mixture(alpha, first_look).reach(clock, at_end)
     return LookPath(steps.days, users.astype(np.int64), found, clock, at_end, reach)

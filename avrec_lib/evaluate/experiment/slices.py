@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from avrec_lib.errors import unknown_name
+from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.evaluate.bootstrap import FEWEST_USERS
 from avrec_lib.evaluate.experiment.data import ExperimentData
 from avrec_lib.evaluate.experiment.effects import need_before
@@ -31,12 +31,18 @@ def effects_by(
     Columns group, users, control, treatment, difference, low, high (each at 1 − alpha), lift, p_value, p_adjusted
     (Holm over the groups), small (an arm of under 30 users: no test), heterogeneity (p of Cochran's Q: do the groups
     differ from each other?), in the order of the ranges or of the groups' size. A gain in one group of many is no
-    finding unless the groups differ. Raises UsageError for a metric, variant or column that is not there.
+    finding unless the groups differ. Raises UsageError for a metric, variant or column that is not there, and for a
+    column that was summed since the assignment.
     """
     one = data.metric(metric)
     place = data.variants.index(data.treatment(variant))
     if attribute not in data.users.columns:
         raise unknown_name("column", attribute, data.attributes or data.users.columns)
+    if attribute in _measured(data):
+        raise UsageError(
+            "{column} was measured after the assignment, so groups by it are made by the arms.",
+            hint="Take what was known before it, such as an amount that begins with before_.", column=repr(attribute),
+        )  # fmt: skip
     if cuped:
         need_before(data)
     groups, ranges = as_groups(data.users[attribute])
@@ -51,6 +57,12 @@ def effects_by(
     moments = from_sums(*parts)
     found = estimate(moments.arm(0), moments.arm(1), cuped=cuped)
     return _table(names, moments, found, alpha)
+
+
+def _measured(data: ExperimentData) -> set[str]:
+    """The columns of users that are sums since their assignment."""
+    amounts = {name for one in data.metrics.values() for name in (one.top, one.bottom) if name is not None}
+    return (amounts | set(data.daily.columns if data.daily is not None else ())) - set(data.attributes)
 
 
 def heterogeneity(difference: np.ndarray, error: np.ndarray) -> float:
