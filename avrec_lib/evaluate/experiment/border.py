@@ -161,6 +161,17 @@ def covariate_age(users: pl.DataFrame, until: str | None) -> tuple[Fact, bool]:
     timed = with_utc_times(users.lazy(), [until], "users").collect()
     late = int(np.count_nonzero((timed[until] >= timed["assigned_at"]).fill_null(False).to_numpy()))
     share = share_of(late, users.height)
+    unknown = timed[until].null_count()
+    if unknown and not late:
+        return Fact(
+            "age_of_the_covariate", unknown, share_of(unknown, users.height),
+            "red" if unknown == users.height else "amber",
+            "The column {column} says of no user up to when the pre-period was measured, so it is not used."
+            if unknown == users.height else
+            "For {value} users ({share}) the column {column} does not say up to when the pre-period was measured: that "
+            "it is older than the assignment is your word.",
+            {"column": until},
+        ), unknown < users.height  # fmt: skip
     if late:
         template = (
             "For {value} users ({share}) the pre-period reaches into the experiment: it holds what the arm has caused, "

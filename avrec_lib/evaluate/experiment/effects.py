@@ -75,12 +75,13 @@ def effect_versions(
 ) -> pl.DataFrame:  # fmt: skip
     """The effect on one metric, measured in every way: `effects` with the columns version and interval in front.
 
-    Versions are "as it is", "cut" (the highest users at the quantile `ceiling`; not of a ratio), "CUPED" where a
-    pre-period is known, and "cut, CUPED"; intervals "delta" and "bootstrap". They are one question, so that nothing is
-    corrected for their number: which of them decides is fixed before.
+    Versions are "as it is", "cut" (the highest users at the quantile `ceiling`; not of a ratio or below a fixed
+    ceiling), "CUPED" where a pre-period is known, and "cut, CUPED"; intervals "delta" and "bootstrap". They are one
+    question, so that nothing is corrected for their number: which of them decides is fixed before.
     """
     one = data.metric(metric)
-    cuts = {"as it is": None} if one.bottom is not None else {"as it is": None, "cut": ceiling}
+    uncut = one.bottom is not None or one.at_most is not None
+    cuts = {"as it is": None} if uncut else {"as it is": None, "cut": ceiling}
     tables = []
     for with_covariate in (False, True) if data.has_before else (False,):
         for version, quantile in cuts.items():

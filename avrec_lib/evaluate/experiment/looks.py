@@ -121,12 +121,16 @@ class Steps:
         A user's v vᵀ grows by v vᵀ − (v vᵀ before), so days add up and none looks at all users again.
         """
         shape = len(self.days), arms
-        cell, added = self.day * arms + self.arm, self.state - self.previous
+        # Around the common mean squares have digits to spare, also for amounts that are large and alike.
+        centre = self.state.mean(axis=0)
+        state, previous = self.state - centre, np.where(self.first[:, None], 0.0, self.previous - centre)
+        cell, added = self.day * arms + self.arm, state - previous
         count = np.bincount(cell[self.first], minlength=shape[0] * shape[1])
         sums = np.stack([np.bincount(cell, column, len(count)) for column in added.T], axis=-1)
-        products = products_of(self.state, cell, len(count)) - products_of(self.previous, cell, len(count))
+        products = products_of(state, cell, len(count)) - products_of(previous, cell, len(count))
         by_day = (part.reshape(*shape, *part.shape[1:]).cumsum(axis=0) for part in (count, sums, products))
-        return from_sums(*by_day)
+        shifted = from_sums(*by_day)
+        return Moments(shifted.count, shifted.mean + centre, shifted.covariance)
 
 
 def daily_steps(data: ExperimentData, metric: UserMetric, *, cuped: bool) -> Steps:

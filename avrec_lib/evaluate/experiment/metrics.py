@@ -23,7 +23,7 @@ class UserMetric:
     `top` and `bottom` are columns of `ExperimentData.users`. `winsorise` is a quantile: users above it (of all arms
     together, so that no arm is cut harder) count as if they stood there. `at_most` is a fixed ceiling instead.
     `covariate` is the column whose value before the assignment CUPED takes (default: `top`, and `bottom` with it).
-    Raises UsageError for a quantile outside 0.5 to 1, or a ceiling on a ratio.
+    Raises UsageError for a quantile outside 0.5 to 1, a ceiling on a ratio, or two ceilings.
     """
 
     name: str
@@ -42,6 +42,11 @@ class UserMetric:
                              quantile=self.winsorise)  # fmt: skip
         if self.bottom is not None and (self.winsorise is not None or self.at_most is not None):
             raise UsageError("The metric {name} is a ratio, and a ratio has no ceiling.", name=repr(self.name))
+        if self.at_most is not None and self.winsorise is not None:
+            raise UsageError(
+                "The metric {name} counts {ceiling:g} at most, so no quantile cuts it (winsorise).",
+                hint="Leave it out of those that are cut.", name=repr(self.name), ceiling=self.at_most,
+            )  # fmt: skip
 
     @property
     def sign(self) -> int:
@@ -57,7 +62,12 @@ class UserMetric:
 
     def explanation(self, language: Language | None = None) -> str:
         """What it measures, in `language` (default: the current one)."""
-        return say(self.title or "{name}, as the table has it", language, name=self.name)
+        text = say(self.title or "{name}, as the table has it", language, name=self.name)
+        if self.winsorise is None or self.winsorise == 1:
+            return text
+        # A share of users by its digits: 0.99 leaves 1 %, whatever the float says.
+        highest = f"{round(100 * (1 - self.winsorise), 6):g} %"
+        return say("{text}, the highest {share} of users cut to their edge", language, text=text, share=highest)
 
     def ceiling(self, amounts: np.ndarray) -> float:
         """The ceiling on a user's `top`, from the `amounts` of all users; infinite without one."""
@@ -74,7 +84,7 @@ STANDARD = {
         UserMetric("click_through_rate", "clicks", "impressions", title="Clicks by impressions, clustered by user"),
         UserMetric("plays", "plays", title="Plays of a user"),
         UserMetric("watch_seconds", "watch_seconds", unit="s", winsorise=0.99,
-                   title="Seconds a user watched, the highest hundredth of users cut to its edge"),
+                   title="Seconds a user watched"),
         UserMetric("likes", "likes", title="Likes of a user"),
         UserMetric("sessions", "sessions", title="Sessions of a user"),
         UserMetric("active_days", "active_days", title="Days on which a user did anything"),

@@ -41,11 +41,18 @@ def from_sums(count: np.ndarray, sums: np.ndarray, products: np.ndarray) -> Mome
 
 def moments_by_arm(columns: np.ndarray, arms: np.ndarray, known: np.ndarray, arm_count: int) -> Moments:
     """Moments of `columns` (users, c) by arm, of the users that are `known`."""
-    columns, arms = columns[known], arms[known]
-    # Around the common mean squares have digits to spare, also for amounts that are large and alike.
-    centre = columns.mean(axis=0) if len(columns) else np.zeros(columns.shape[1])
-    shifted = from_sums(*sums_of(columns - centre, arms, arm_count))
-    return Moments(shifted.count, shifted.mean + centre, shifted.covariance)
+    return moments_by_cell(columns[known], arms[known], (arm_count,))
+
+
+def moments_by_cell(columns: np.ndarray, cell: np.ndarray, shape: tuple[int, ...]) -> Moments:
+    """Moments of the rows of `columns` (rows, c) in each cell, numbered through `shape` (…, arms)."""
+    cells = int(np.prod(shape))
+    count, sums, _ = sums_of(columns, cell, cells)
+    # Around the mean of a cell squares have digits to spare, also for amounts that are large and alike.
+    centre = sums / np.maximum(count, 1)[:, None]
+    parts = sums_of(columns - centre[cell], cell, cells)
+    shifted = from_sums(*(part.reshape(*shape, *part.shape[1:]) for part in parts))
+    return Moments(shifted.count, shifted.mean + centre.reshape(shifted.mean.shape), shifted.covariance)
 
 
 def sums_of(columns: np.ndarray, cell: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from avrec_lib.evaluate.experiment.data import ExperimentData
 from avrec_lib.evaluate.experiment.estimates import estimate
 from avrec_lib.evaluate.experiment.looks import by_day_or_refuse
 from avrec_lib.evaluate.experiment.metrics import UserMetric, numbers
-from avrec_lib.evaluate.experiment.moments import from_sums, moments_by_arm, sums_of
+from avrec_lib.evaluate.experiment.moments import moments_by_arm, moments_by_cell
 from avrec_lib.evaluate.power import ALPHA
 from avrec_lib.evaluate.ratio import ratio
 
@@ -59,8 +59,7 @@ def novelty(
     seen = mine[:, None] & (since <= reached[:, None])
     row, day = np.nonzero(seen)
     columns = np.column_stack([top[row, day], bottom[row, day]])
-    parts = (part.reshape(length, 2, *part.shape[1:]) for part in sums_of(columns, day * 2 + arm[row], length * 2))
-    moments = from_sums(*parts)
+    moments = moments_by_cell(columns, day * 2 + arm[row], (length, 2))
     found = estimate(moments.arm(0), moments.arm(1))
     low, high = found.interval(alpha)
     days = pl.DataFrame({

@@ -148,7 +148,8 @@ def detectable_by_day(
     """`detectable_by_users` for a test that ends on each day, from the control of `data`: day (from 1) in front.
 
     On each day a user counts with what was done so far, and of `planned_users` as many are in the test as the control
-    of `data` had by then. Raises DataError without events by day, and for CUPED without a pre-period.
+    of `data` had by then. Raises DataError without events by day, and for CUPED without a pre-period,
+    ProtocolError for a metric without spread on every day.
     """
     if cuped:
         need_before(data)
@@ -156,6 +157,8 @@ def detectable_by_day(
     control = steps.moments(len(data.variants)).arm(0)
     plain, adjusted = estimate(control, control), estimate(control, control, cuped=cuped)
     sd = plain.error * np.sqrt(control.count / 2)
+    if not (sd > 0).any():
+        raise _no_spread(data, metric, int(control.count[-1]))
     days = (steps.days - steps.days[0]).dt.total_days().to_numpy() + 1
     users = planned_users * control.count / control.count[-1]
     tables = [
@@ -188,14 +191,18 @@ def baseline_of(data: ExperimentData, metric: str, *, cuped: bool = False) -> Ba
     plain, adjusted = estimate(moments, moments), estimate(moments, moments, cuped=cuped)
     sd = float(plain.error * np.sqrt(moments.count / 2))
     if not sd > 0:
-        raise ProtocolError(
-            "{metric} is the same for all {users} users of the control that are left: it can tell nothing.",
-            hint="Take another metric or mend what is red; in a log that knows no persons let each request stand for "
-            "itself (requests_as_users=true).",
-            reasons=[(fact.name, fact.template, fact.words) for fact in data.facts if fact.level == "red"],
-            metric=metric, users=f"{int(moments.count):,}",
-        )  # fmt: skip
+        raise _no_spread(data, metric, int(moments.count))
     return Baseline(float(plain.control), sd, float(adjusted.correlation))
+
+
+def _no_spread(data: ExperimentData, metric: str, users: int) -> ProtocolError:
+    return ProtocolError(
+        "{metric} is the same for all {users} users of the control that are left: it can tell nothing.",
+        hint="Take another metric or mend what is red; in a log that knows no persons let each request stand for "
+        "itself (requests_as_users=true).",
+        reasons=[(fact.name, fact.template, fact.words) for fact in data.facts if fact.level == "red"],
+        metric=metric, users=f"{users:,}",
+    )  # fmt: skip
 
 
 def _shares(shares: Sequence[float] | None, treatments: int) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from avrec_lib.errors import UsageError
+from avrec_lib.evaluate.bootstrap import FEWEST_USERS
 from avrec_lib.evaluate.experiment.data import ExperimentData
 from avrec_lib.evaluate.experiment.metrics import user_values
 from avrec_lib.evaluate.power import ALPHA
@@ -22,7 +23,8 @@ def quantile_effects(
     The quantile of a bootstrap sample of n values is one of their order statistics, and its place is Binomial(n + 1,
     q): so places are drawn instead of samples (Schultzberg and Ankargren 2022, "Resampling-free bootstrap inference
     for quantiles"). Ties, as of the many who did nothing, need no density. No ceiling is used: a quantile needs none.
-    Raises UsageError for a quantile outside 0 to 1, and for a ratio.
+    Ends are null where an arm has under FEWEST_USERS users. Raises UsageError for a quantile outside 0 to 1, and for a
+    ratio.
     """
     one = data.metric(metric)
     if one.bottom is not None:
@@ -40,6 +42,8 @@ def quantile_effects(
     rows = []
     for arm, variant in enumerate(data.treatments, start=1):
         low, high = np.quantile(drawn[arm] - drawn[0], [alpha / 2, 1 - alpha / 2], axis=0)
+        if min(len(ordered[0]), len(ordered[arm])) < FEWEST_USERS:
+            low, high = np.full((2, len(levels)), np.nan)
         rows.append(pl.DataFrame({
             "variant": [variant] * len(levels), "quantile": levels, "control": seen[0], "treatment": seen[arm],
             "difference": seen[arm] - seen[0], "low": low, "high": high,

@@ -13,7 +13,7 @@ from avrec_lib.evaluate.experiment.data import ExperimentData
 from avrec_lib.evaluate.experiment.effects import need_before
 from avrec_lib.evaluate.experiment.estimates import Estimate, estimate
 from avrec_lib.evaluate.experiment.metrics import user_values
-from avrec_lib.evaluate.experiment.moments import Moments, from_sums, sums_of
+from avrec_lib.evaluate.experiment.moments import Moments, moments_by_cell
 from avrec_lib.evaluate.power import ALPHA
 from avrec_lib.evaluate.significance import adjusted
 
@@ -52,9 +52,7 @@ def effects_by(
     number = groups.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
     kept = values.known & np.isin(data.arms, (0, place))
     cell = number[kept] * 2 + (data.arms[kept] > 0)
-    shape = len(names), 2
-    parts = (part.reshape(*shape, *part.shape[1:]) for part in sums_of(values.columns[kept], cell, len(names) * 2))
-    moments = from_sums(*parts)
+    moments = moments_by_cell(values.columns[kept], cell, (len(names), 2))
     found = estimate(moments.arm(0), moments.arm(1), cuped=cuped)
     return _table(names, moments, found, alpha)
 
