@@ -9,7 +9,7 @@ import polars as pl
 
 from avrec_lib.data import open_dataset
 from avrec_lib.data.facts import Fact, share_of
-from avrec_lib.errors import DataError, UsageError
+from avrec_lib.errors import DataError, UsageError, nearest
 from avrec_lib.evaluate.brought_file import formats_of
 from avrec_lib.evaluate.brought_tables import (
     BroughtTable,
@@ -72,11 +72,13 @@ def _user_file(
     metrics = [one for one in metrics if one.name not in left_out]
     for one in metrics:
         if lacking[one.name] and {"user_id", "variant"} <= set(present):
+            guess = nearest(lacking[one.name][0], [name for name in present if not name.startswith(BEFORE)])
             raise UsageError(
                 "{file} has no column {missing} for the metric {metric}.",
-                hint="Its columns are {present}: name one with primary=COLUMN, guardrails=COLUMN=0.05 or "
-                "metrics=COLUMN.",
+                hint="Did you mean {guess}?" if guess else
+                "Its columns are {present}: name one with primary=COLUMN, guardrails=COLUMN=0.05 or metrics=COLUMN.",
                 file=path, missing=", ".join(lacking[one.name]), metric=one.name, present=", ".join(present),
+                guess=guess,
             )  # fmt: skip
     amounts = dict.fromkeys(name for one in metrics for name in (one.top, one.bottom) if name)
     needed = ["user_id", "variant", *amounts, *slices, *design.other_experiments]

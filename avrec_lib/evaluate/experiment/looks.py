@@ -89,9 +89,10 @@ def look_path(
     progress = moments.count.sum(axis=-1) * (planned[0] + planned[arm]) / planned_users
     # A day that the log has seen in part is one look of many, but not the end of a plan.
     over = np.ones(len(steps.days)) if data.finished is None else (steps.days <= data.finished).to_numpy() * 1.0
-    if planned_days is not None:
-        passed = ((steps.days - steps.days[0]).dt.total_days().to_numpy() + over) / planned_days
-        clock, progress = np.minimum(clock, passed), np.minimum(progress, passed)
+    passed = (steps.days - steps.days[0]).dt.total_days().to_numpy() + over
+    # Without a plan of days the test ends with the last whole day that was seen, not when its users had arrived.
+    share = passed / max(planned_days or passed.max(where=over > 0, initial=0), 1)
+    clock, progress = np.minimum(clock, share), np.minimum(progress, share)
     likeness = _likeness(steps, (control, treatment), found, (0, arm))
     at_end = planned_end(progress * over)
     clock = habits_clock(np.where((clock >= first_look) | at_end, clock, 0.0), likeness)

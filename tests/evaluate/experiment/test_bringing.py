@@ -64,7 +64,7 @@ def test_where_nobody_is_known_each_request_stands_for_itself(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"wach": pl.lit(1.0), "watch": None}, "Rename wach → watch"),
+        ({"wach": pl.lit(1.0), "watch": None}, "no column watch for the metric watch. Did you mean wach"),
         ({"watch": pl.lit("much")}, "has 'much' where a number is expected"),
         ({"variant": pl.lit(None, pl.String)}, "lack one of user_id, variant"),
         ({"variant": pl.lit("1")}, "nothing to compare"),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -9,8 +9,10 @@ from experiment_tables import START, events, times
 
 from avrec_lib.errors import ProtocolError, UsageError
 from avrec_lib.evaluate.experiment import (
+    DecisionRule,
     UserMetric,
     daily_looks,
+    decide,
     detectable_by_day,
     effect_versions,
     effects,
@@ -99,3 +101,23 @@ def test_a_fixed_ceiling_has_no_second_version() -> None:
     )  # fmt: skip
     assert effect_versions(data, "back", resamples=50)["version"].unique().to_list() == ["as it is"]
     assert effects(data)["control"][0] < 1
+
+
+def test_without_a_plan_of_days_the_test_ends_with_its_last_day_not_with_its_first() -> None:
+    rng = np.random.default_rng(3)
+    start, rows, people = datetime(2024, 3, 1, tzinfo=UTC), [], []
+    for number in range(400):
+        arm = ("control", "new")[number % 2]
+        people.append({"user_id": f"u{number}", "variant": arm, "assigned_at": start})
+        rows += [
+            {"user_id": f"u{number}", "timestamp": start + timedelta(days=day, hours=2), "event": "play",
+             "item_id": "a", "watch_seconds": float(rng.exponential(10 + 4 * number % 2))}
+            for day in range(5)
+        ]  # fmt: skip
+    data = read_experiment(pl.DataFrame(rows), pl.DataFrame(people))
+    looks = daily_looks(data, "watch_seconds", 400)
+    assert looks["planned_end"].arg_true().to_list()[0] >= looks.height - 2
+    whole = effects(data, ["watch_seconds"]).row(0, named=True)
+    for sequential in (False, True):
+        card = decide(data, DecisionRule("watch_seconds", 400, relative=False, sequential=sequential))
+        assert card.arms[0].gain.value == pytest.approx(whole["difference"], rel=0.3)
