@@ -114,8 +114,8 @@ def last_finished(log: pl.LazyFrame, design: ExperimentDesign) -> date | None:
         last = pl.DataFrame({"end": [design.end.astimezone(UTC) - timedelta(microseconds=1)]})
         return last.select(design.days.day(pl.col("end"))).item()
     silent = ends.select(pl.col("day").cast(pl.Datetime("us")) + timedelta(days=1) - pl.col("local")).to_series()
-    usual = silent[-1 - WEEK : -1].max() or timedelta(0)
-    unfinished = silent[-1] > max(2 * usual, timedelta(minutes=30))
+    hours = silent.dt.total_microseconds().to_numpy() / 3_600_000_000
+    unfinished = hours[-1] > max(2 * hours[-1 - WEEK : -1].max(initial=0.0), 0.5)
     return ends["day"][-1] - timedelta(days=int(unfinished))
 
 

@@ -147,8 +147,8 @@ def days_run(data: ExperimentData) -> int | None:
     """Calendar days from the first assignment to the last day that is over; None where days are not known."""
     if data.daily is None or not data.daily.height or data.finished is None:
         return None
-    span = data.finished - data.users["assigned_day"].min()  # type: ignore[operator]
-    return max(int(span.days) + 1, 0)
+    first = data.users.select(pl.col("assigned_day").cast(pl.Date).min()).item()
+    return max(int((data.finished - first).days) + 1, 0)
 
 
 def _is_over(data: ExperimentData, planned_users: int) -> bool:
