@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from avrec_lib.data import open_dataset
-from avrec_lib.data.facts import Fact, share_of
+from avrec_lib.data.facts import Fact, level_of, share_of
 from avrec_lib.errors import DataError, UsageError, nearest
 from avrec_lib.evaluate.brought_file import formats_of
 from avrec_lib.evaluate.brought_tables import (
@@ -24,6 +24,8 @@ from avrec_lib.evaluate.experiment.days import need_columns
 from avrec_lib.evaluate.experiment.design import ExperimentDesign
 from avrec_lib.evaluate.experiment.metrics import BEFORE, UserMetric
 
+AMOUNTS = ("watch_seconds", "clicks", "plays", "likes", "shares", "searches", "sessions", "active_days", "impressions")
+"""Columns that cannot be below 0."""
 UNTIL = "covariate_until"
 TIMES = ("assigned_at", UNTIL, "timestamp")
 
@@ -91,6 +93,8 @@ def _user_file(
     data = read_user_table(
         rows, metrics, before=older, covariate_until=until, attributes=tuple(slices), design=design
     )  # fmt: skip
+    for fact in (_negative_fact(rows, name) for name in AMOUNTS if name in amounts):
+        data = _with_fact(data, fact) if fact else data
     if left_out:
         data = _with_fact(data, _guardrails_fact(left_out))
     return _with_fact(data, _broken_fact(table)) if table.broken else data
@@ -140,6 +144,18 @@ def _request_fact(requests: int) -> Fact:
         "Each of {value} requests stands for a user of its own, as the log knows no persons. Who came back is counted "
         "anew and may have met several arms: intervals are too narrow if people differ, and nothing can be said of "
         "return, of habits or of effects that add up.",
+    )  # fmt: skip
+
+
+def _negative_fact(rows: pl.DataFrame, name: str) -> Fact | None:
+    count = int((rows[name] < 0).sum())
+    if not count:
+        return None
+    share = share_of(count, rows.height)
+    return Fact(
+        "negative_amounts", count, share, level_of(share, 0, 0.01),
+        "Users with {metric} below 0: {value} ({share}). Nobody does less than nothing: find out what wrote them.",
+        {"metric": name},
     )  # fmt: skip
 
 

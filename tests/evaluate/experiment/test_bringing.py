@@ -116,3 +116,19 @@ def test_a_baseline_without_spread_says_what_was_red() -> None:
     rows = pl.DataFrame({"user_id": list("aabbcd"), "variant": ["control", "new"] * 3, "watch": [1.0] * 6})
     with pytest.raises(ProtocolError, match="more than one arm"):
         baseline_of(read_user_table(rows, ["watch"]), "watch")
+
+
+def test_less_than_nothing_is_pointed_out_and_usual_guardrails_may_be_missing(tmp_path: Path) -> None:
+    rows = ROWS.with_columns(clicks=pl.Series([1, -3, 2, 1]))
+    rows.write_csv(tmp_path / "own.csv")
+    asked = metrics_named(["watch", "clicks", "likes"])
+    design = ExperimentDesign("1")
+    data = bring_experiment(tmp_path / "own.csv", metrics=asked, optional=["likes", "active_days"], design=design)
+    found = {fact.name: fact for fact in data.facts}
+    assert found["negative_amounts"].level == "red", "a quarter of the users"
+    assert (
+        found["guardrails_left_out"].explanation("en").startswith("The table has no columns for the usual guardrails")
+    )
+    assert "likes" not in data.metrics
+    with pytest.raises(UsageError, match="no column likes for the metric likes"):
+        bring_experiment(tmp_path / "own.csv", metrics=asked, design=design)
