@@ -127,7 +127,10 @@ class Platform:
         self, users: np.ndarray, moment: Moment, observed: np.ndarray, candidates: np.ndarray, step: np.ndarray,
         day: int,
     ) -> dict[str, np.ndarray]:  # fmt: skip
-        """What a policy is told of each request (n, …) and of each of its candidates (n, a)."""
+        """What a policy is told of each request (n, …) and of each of its candidates (n, a).
+
+        `moment` is a number that belongs to this request of the user on this day: luck for a policy of its own.
+        """
         catalogue, n = self.world.catalogue, len(observed)
         each = np.broadcast_to(candidates, (n, candidates.shape[-1]))
         taste = observed / observed.sum(1, keepdims=True)

@@ -204,7 +204,8 @@ def test_any_policy_of_the_protocol_may_decide_and_sees_no_truth() -> None:
     assert isinstance(policy, Policy)
     rounds = run(make_world("video", **SMALL), policy, users=60, days=2).rounds
     assert (np.diff(rounds.item, axis=1) < 0).all()
-    assert policy.seen == {"hour", "weekday", "platform", "turn", "taste", "affinity", "popularity", "known"}
+    told = {"hour", "weekday", "platform", "turn", "moment", "taste", "affinity", "popularity", "known"}
+    assert policy.seen == told
 
 
 def test_a_fixed_set_of_actions_is_given_as_one_set() -> None:
