@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 
 import polars as pl
 
@@ -24,35 +23,46 @@ class Experiment:
 
 
 def _coverage(size: int, seed: int, workers: int) -> Tables:
-    table = import_module("avrec_lib.calibrate.off_policy").coverage(size, seed=seed, workers=workers)
-    return {"coverage": table}
+    from avrec_lib.calibrate.off_policy import coverage
+
+    return {"coverage": coverage(size, seed=seed, workers=workers)}
 
 
 def _refusals(size: int, seed: int, workers: int) -> Tables:
-    return {"refusals": import_module("avrec_lib.calibrate.refusals").refusals(size, seed=seed, workers=workers)}
+    from avrec_lib.calibrate.refusals import refusals
+
+    return {"refusals": refusals(size, seed=seed, workers=workers)}
 
 
 def _errors(size: int, seed: int, workers: int) -> Tables:
-    errors = import_module("avrec_lib.calibrate.off_policy_errors").errors
-    return {data: errors(size, data, seed=seed, workers=workers) for data in ("digits", "synthetic")}
+    from avrec_lib.calibrate.off_policy_errors import errors
+
+    return {
+        "digits": errors(size, "digits", seed=seed, workers=workers),
+        "synthetic": errors(size, "synthetic", seed=seed, workers=workers),
+    }
 
 
 def _ab_tests(name: str) -> Run:
     def run(size: int, seed: int, workers: int) -> Tables:
-        return {name: getattr(import_module("avrec_lib.calibrate.ab_tests"), name)(size, seed)}
+        from avrec_lib.calibrate import ab_tests
+
+        return {name: getattr(ab_tests, name)(size, seed)}
 
     return run
 
 
 def _interleaving(size: int, seed: int, workers: int) -> Tables:
-    module = import_module("avrec_lib.calibrate.interleaving")
-    return {"no_preference": module.no_preference(size, seed), "gain_over_ab": module.gain_over_ab(size, seed)}
+    from avrec_lib.calibrate.interleaving import gain_over_ab, no_preference
+
+    return {"no_preference": no_preference(size, seed), "gain_over_ab": gain_over_ab(size, seed)}
 
 
 def _bridge(size: int, seed: int, workers: int) -> Tables:
-    summary = import_module("avrec_lib.calibrate.bridge_summary")
-    table = import_module("avrec_lib.calibrate.bridge").bridge(size, seed, workers)
-    return {"methods": summary.bridge_of(table), "off-policy": summary.target_of(table), "gap": summary.gap_of(table)}
+    from avrec_lib.calibrate.bridge import bridge, bridge_of, gap_of, target_of
+
+    table = bridge(size, seed, workers)
+    return {"methods": bridge_of(table), "off-policy": target_of(table), "gap": gap_of(table)}
 
 
 EXPERIMENTS: dict[str, Experiment] = {

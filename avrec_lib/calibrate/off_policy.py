@@ -21,6 +21,7 @@ from avrec_lib.evaluate.off_policy.estimators import (
 )
 from avrec_lib.evaluate.off_policy.intervals import estimates_table
 from avrec_lib.evaluate.off_policy.reward_models import RewardModel, predicted_rewards
+from avrec_lib.evaluate.off_policy.support import kish
 from avrec_lib.simulate.bandits import bandit
 
 ESTIMATORS: tuple[Estimator, ...] = (
@@ -81,7 +82,7 @@ def _estimated(seed: int, model: RewardModel, resamples: int) -> list[Row]:
     of_world = asdict(options) | {
         "world": seed,
         "truth": known.value,
-        "effective_share": float(weights.sum() ** 2 / (weights @ weights) / len(weights)),
+        "effective_share": kish(weights) / len(weights),
         "largest_weight": float(weights.max()),
     }
     table = estimates_table(ESTIMATORS, evidence, resamples=resamples, seed=seed)

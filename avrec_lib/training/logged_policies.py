@@ -11,8 +11,9 @@ import polars as pl
 from avrec_lib.data.dataset import Dataset
 from avrec_lib.data.facts import Fact
 from avrec_lib.errors import DataError
-from avrec_lib.evaluate.off_policy.feedback import TargetPolicy
+from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.rounds import LoggedRounds
+from avrec_lib.evaluate.off_policy.slates import is_slated, slate_order
 from avrec_lib.models.shelf import from_shelf, lacking
 from avrec_lib.policies import SlatePolicy, recommender_policy, slot_probabilities
 from avrec_lib.protocols import Recommender, Requests
@@ -77,24 +78,21 @@ def target_of(
     users, user_rows = rounds.users()
     policy = recommender_policy(model, users.to_list(), log.action_ids.astype(str).tolist(), temperature=temperature,
                                 epsilon=epsilon, name=name)  # fmt: skip
-    if log.requests is not None and len(np.unique(log.requests)) < len(log):
-        return TargetPolicy.of_taken(name, log, _given_above(policy, rounds, user_rows, log.requests))
+    if is_slated(log):
+        return TargetPolicy.of_taken(name, log, _given_above(policy, log, user_rows))
     # Probabilities are those of a user, not of a round.
     asked, place = np.unique(user_rows, return_inverse=True)
     return TargetPolicy.of(name, log, policy.probabilities(Requests(asked), np.arange(log.action_count))[place])
 
 
-def _given_above(policy: SlatePolicy, rounds: LoggedRounds, user_rows: np.ndarray, requests: np.ndarray) -> np.ndarray:
+def _given_above(policy: SlatePolicy, log: LoggedFeedback, user_rows: np.ndarray) -> np.ndarray:
     """The probability (n,) of the item of each round given the items above it in its slate."""
-    log = rounds.log
-    ids, slate = np.unique(requests, return_inverse=True)
-    positions = np.zeros(len(log), dtype=np.int64) if log.positions is None else log.positions
-    order = np.lexsort((positions, slate))
-    first = np.flatnonzero(np.diff(slate[order], prepend=-1))
-    depth = np.arange(len(log)) - np.repeat(first, np.diff(first, append=len(log)))
-    slates = np.full((len(ids), int(depth.max()) + 1), -1)
-    slates[slate[order], depth] = log.actions[order]
-    chances = slot_probabilities(policy, Requests(user_rows[order][first]), np.arange(log.action_count), slates)
+    inside = slate_order(log)
+    place = inside.slates, inside.depth
+    slates = np.full((len(inside.ids), int(inside.depth.max()) + 1), -1)
+    slates[place] = log.actions[inside.order]
+    asking = Requests(user_rows[inside.order][inside.starts])
+    chances = slot_probabilities(policy, asking, np.arange(log.action_count), slates)
     of_round = np.empty(len(log))
-    of_round[order] = chances[slate[order], depth]
+    of_round[inside.order] = chances[place]
     return of_round

@@ -11,7 +11,7 @@ from avrec_lib.data.facts import Fact
 from avrec_lib.errors import DataError
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.rounds import rows_among
-from avrec_lib.evaluate.off_policy.slates import is_slated
+from avrec_lib.evaluate.off_policy.slates import is_slated, slate_order
 
 OTHER_POLICY = 0.3
 """Mean share by which propensities differ from frequencies where they tell of another policy; counting alone moves a
@@ -75,12 +75,9 @@ def _how_known(name: str, own: LoggedFeedback, frequencies: np.ndarray) -> Fact:
 def uniform_policy(log: LoggedFeedback, name: str = "uniform") -> TargetPolicy:
     """Each action of `log` with the same probability, as a target; in slates each of those not shown above."""
     if is_slated(log):
-        slates = np.unique(log.requests, return_inverse=True)[1]  # type: ignore[call-overload]
-        positions = np.zeros(len(log)) if log.positions is None else log.positions
-        order = np.lexsort((positions, slates))
-        starts = np.flatnonzero(np.diff(slates[order], prepend=-1))
+        inside = slate_order(log)
         depth = np.empty(len(log), dtype=np.int64)
-        depth[order] = np.arange(len(log)) - np.repeat(starts, np.diff(starts, append=len(log)))
+        depth[inside.order] = inside.depth
         return TargetPolicy(name, 1 / np.maximum(log.action_count - depth, 1))
     share = 1 / log.action_count
     return TargetPolicy(name, np.full(len(log), share), np.broadcast_to(share, (len(log), log.action_count)))

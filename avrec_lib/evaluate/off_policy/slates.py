@@ -54,6 +54,37 @@ class SlateEvidence(Evidence):
     slots: Slots = field(kw_only=True)
 
 
+@dataclass(frozen=True, eq=False)
+class SlateOrder:
+    """The n rounds of a log by slate and then from the top: `order` (n,) are their rows.
+
+    In that order `slates` (n,) is the row of the slate and `depth` (n,) how many rounds stand above; `starts` are the
+    tops. `ids` (slates,) are the requests.
+    """
+
+    order: np.ndarray
+    slates: np.ndarray
+    depth: np.ndarray
+    starts: np.ndarray
+    ids: np.ndarray
+
+
+def slate_order(log: LoggedFeedback) -> SlateOrder:
+    """How the rounds of `log` make slates; without positions those of a request stay as they come.
+
+    Raises UsageError without requests.
+    """
+    if log.requests is None:
+        raise UsageError("Slates need requests and positions, and the log lacks them.",
+                         hint="Say which request each round belongs to, and at which place of its slate.")  # fmt: skip
+    ids, slates = np.unique(log.requests, return_inverse=True)
+    order = np.lexsort((np.zeros(len(log)) if log.positions is None else log.positions, slates))
+    slates = slates[order]
+    starts = np.flatnonzero(np.diff(slates, prepend=-1))
+    depth = np.arange(len(slates)) - np.repeat(starts, np.diff(starts, append=len(slates)))
+    return SlateOrder(order, slates, depth, starts, ids)
+
+
 def slate_evidence(
     log: LoggedFeedback, target: TargetPolicy, predicted: np.ndarray | None = None, alone: np.ndarray | None = None
 ) -> SlateEvidence:
@@ -71,16 +102,13 @@ def slate_evidence(
     if alone is not None and alone.shape != log.actions.shape:
         raise UsageError("There are {count} weights of single items for {rounds} rounds.", count=alone.shape,
                          rounds=len(log))  # fmt: skip
-    ids, slates = np.unique(log.requests, return_inverse=True)
-    order = np.lexsort((log.positions, slates))
-    slates, positions = slates[order], log.positions[order]
-    starts = np.flatnonzero(np.diff(slates, prepend=-1))
-    _check_places(slates, positions, ids)
+    inside = slate_order(log)
+    order, slates, starts, positions = inside.order, inside.slates, inside.starts, log.positions[inside.order]
+    _check_places(slates, positions, inside.ids)
     users = None if log.users is None else _users_of(log.users[order], slates, starts)
     weights = (target.of_logged / log.propensities)[order]
     rewards = log.rewards[order]
-    depth = np.arange(len(slates)) - np.repeat(starts, np.diff(starts, append=len(slates)))
-    cascade = _products_from_the_top(weights, depth)
+    cascade = _products_from_the_top(weights, inside.depth)
     if not np.isfinite(cascade).all():
         raise DataError("The weights of {count} slates have a product that is too large for a number.",
                         hint="Ask about a policy nearer to the logged one, or use the independent form of slates.",
@@ -108,11 +136,9 @@ def as_single_rounds(log: LoggedFeedback, target: TargetPolicy) -> tuple[LoggedF
     The action is that of the first slot, the time that of the first round. Raises what `slate_evidence` raises.
     """
     evidence = slate_evidence(log, target)
-    _, slates = np.unique(log.requests, return_inverse=True)  # type: ignore[call-overload]
-    order = np.lexsort((log.positions, slates))  # type: ignore[arg-type]
-    starts = np.flatnonzero(np.diff(slates[order], prepend=-1))
-    first = order[starts]
-    propensities = np.multiply.reduceat(log.propensities[order], starts)
+    inside = slate_order(log)
+    first = inside.order[inside.starts]
+    propensities = np.multiply.reduceat(log.propensities[inside.order], inside.starts)
     single = replace(
         log, actions=log.actions[first], rewards=evidence.rewards, propensities=propensities, logging=None,
         users=evidence.users, contexts=None, context_names=(), positions=None, requests=None,
