@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from workbench import SHARED, avrec, new_home, page, runs
+from workbench import SHARED, avrec, new_home, smoke
 
 NOTEBOOK = "51_analyse_ab_test"
 OWN = ("control=old", "primary=watch", "guardrails=clicks=0.1", "winsorised=watch")
@@ -21,10 +21,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def analyse(home: Path, *words: str) -> tuple[int, str, list[dict[str, Any]]]:
     """Exit code, report and results of notebook 51 on these parameters."""
-    given = [part for word in words for part in ("-p", word)]
-    done = avrec(home, "run", "51", "--profile", "smoke", *given)
-    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-    return done.returncode, page(home, NOTEBOOK), runs(home, NOTEBOOK)[-1]["results"]
+    return smoke(home, NOTEBOOK, *words)
 
 
 def own_table(users: int = 3000) -> pl.DataFrame:

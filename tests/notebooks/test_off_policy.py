@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from workbench import SHARED, avrec, new_home, page, runs
+from workbench import SHARED, avrec, new_home, smoke
 
 NOTEBOOK = "50_estimate_off_policy"
 
@@ -20,10 +20,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def estimate(home: Path, *words: str, worlds: int = 0) -> tuple[int, str, list[dict[str, Any]]]:
     """Exit code, report and results of notebook 50 on these parameters."""
-    given = [part for word in (f"worlds={worlds}", *words) for part in ("-p", word)]
-    done = avrec(home, "run", "50", "--profile", "smoke", *given)
-    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-    return done.returncode, page(home, NOTEBOOK), runs(home, NOTEBOOK)[-1]["results"]
+    return smoke(home, NOTEBOOK, f"worlds={worlds}", *words)
 
 
 def own_log(folder: Path, rounds: int = 6000) -> tuple[Path, Path]:

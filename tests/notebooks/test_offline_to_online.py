@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workbench import avrec, new_home, page, runs
+from workbench import avrec, new_home, smoke
 
 NOTEBOOK = "52_offline_to_online"
 METHODS = ["truth", "A/B test", "off-policy, true rewards", "predicted A/B", "off-policy", "reward model alone",
@@ -20,10 +20,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def crossed(home: Path, *words: str) -> tuple[int, str, list[dict[str, Any]]]:
     """Exit code, report and results of notebook 52 on these parameters."""
-    given = [part for word in words for part in ("-p", word)]
-    done = avrec(home, "run", "52", "--profile", "smoke", *given)
-    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-    return done.returncode, page(home, NOTEBOOK), runs(home, NOTEBOOK)[-1]["results"]
+    return smoke(home, NOTEBOOK, *words)
 
 
 @pytest.mark.slow

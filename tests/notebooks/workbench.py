@@ -37,3 +37,11 @@ def runs(home: Path, notebook: str) -> list[dict[str, Any]]:
 def page(home: Path, notebook: str) -> str:
     """The newest report of `notebook`."""
     return max((home / "reports" / notebook).glob("*/report.html")).read_text("utf-8")
+
+
+def smoke(home: Path, notebook: str, *words: str) -> tuple[int, str, list[dict[str, Any]]]:
+    """Exit code, report and results of `notebook` in the smoke profile on these parameters, name=value each."""
+    given = [part for word in words for part in ("-p", word)]
+    done = avrec(home, "run", notebook, "--profile", "smoke", *given)
+    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+    return done.returncode, page(home, notebook), runs(home, notebook)[-1]["results"]
