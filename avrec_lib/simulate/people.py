@@ -89,22 +89,23 @@ def drift(people: People, options: WorldOptions, seed: int, day: int) -> None:
 
 
 def jump(people: People, world: World, seed: int, day: int) -> None:
-    """Let some of those who drift drop the interest that is dearest to them and take up another, drawn evenly.
+    """Let some of those who drift drop the interests that are dearest to them and take up others, drawn evenly.
 
-    The two change places in what sets the user apart from the average taste, so nobody comes to like more or less than
+    They change places in what sets the user apart from the average taste, so nobody comes to like more or less than
     before: only something else.
     """
     if not world.options.jumps:
         return
     key = keys(seed, np.arange(len(people)), day)
     users = np.flatnonzero(people.drifts & (uniform(key, Purpose.JUMP) < world.options.jumps))
-    topics, everyone = world.options.topics, world.hidden.topic_taste
-    dropped = people.taste[users].argmax(1)
-    steps = 1 + (uniform(key[users], Purpose.INTEREST) * (topics - 1)).astype(np.int64)
-    taken_up = (dropped + steps) % topics
+    topics, count, everyone = world.options.topics, world.options.interests_a_jump, world.hidden.topic_taste
+    by_taste = np.argsort(-people.taste[users], axis=1, kind="stable")
+    drawn = uniform(key[users], Purpose.INTEREST, topics - count).argsort(axis=1)[:, :count]
+    dropped, taken_up = by_taste[:, :count], np.take_along_axis(by_taste[:, count:], drawn, axis=1)
+    before, after = np.hstack([dropped, taken_up]), np.hstack([taken_up, dropped])
     for taste in (people.taste, people.centre):
-        own = taste[users, dropped] - everyone[dropped], taste[users, taken_up] - everyone[taken_up]
-        taste[users, dropped], taste[users, taken_up] = own[1] + everyone[dropped], own[0] + everyone[taken_up]
+        own = taste[users] - everyone
+        taste[users[:, None], before] = np.take_along_axis(own, after, axis=1) + everyone[before]
     people.jumps[users] += 1
     people.last_jump[users] = day
 
