@@ -25,6 +25,8 @@ class NextItemRecommender(NeuralRecommender):
     Items that nobody chose in training are not ranked, nor is anything for a query without a history.
     """
 
+    network: SequenceNetwork
+    decays = False  # a moving average of the weights does what a falling rate would, and training can go on
     width: int
     dropout: float
     length: int

@@ -31,9 +31,10 @@ class RecurrentRecommender(NextItemRecommender):
     }  # fmt: skip
 
     def __init__(
-        self, cell: Reader = "GRU", width: int = 64, layers: int = 1, length: int = 50, dropout: float = 0.5,
+        self, cell: Reader = "GRU", width: int = 64, layers: int = 1, length: int = 50, dropout: float = 0.4,
         loss: Loss | None = None, negatives: int = 256, epochs: int = 40, batch: int = 1024,
-        learning_rate: float = 3e-3, weight_decay: float = 0.0, patience: int | None = None,
+        learning_rate: float = 3e-3, weight_decay: float = 0.0, averaging: float = 0.998,
+        patience: int | None = None,
         precision: Precision = "auto", threads: int | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         if cell not in get_args(Reader):
@@ -43,7 +44,8 @@ class RecurrentRecommender(NextItemRecommender):
         self._take(width, length, dropout, loss, negatives)
         self.cell, self.layers, self.name = cell, layers, "mean of history" if cell == "mean" else cell
         self.epochs, self.batch, self.learning_rate, self.weight_decay = epochs, batch, learning_rate, weight_decay
-        self.patience, self.precision, self.threads, self.seed = patience, precision, threads, seed
+        self.averaging, self.patience = averaging, patience
+        self.precision, self.threads, self.seed = precision, threads, seed
         self._plan()  # refuses what cannot be
 
     def _reader(self) -> nn.Module:

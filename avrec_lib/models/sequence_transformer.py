@@ -31,15 +31,17 @@ class SequenceTransformer(NextItemRecommender):
     }  # fmt: skip
 
     def __init__(
-        self, width: int = 64, blocks: int = 2, heads: int = 2, length: int = 50, dropout: float = 0.5,
-        loss: Loss | None = None, negatives: int = 256, epochs: int = 60, batch: int = 1024,
-        learning_rate: float = 2e-3, weight_decay: float = 0.0, patience: int | None = None,
+        self, width: int = 64, blocks: int = 2, heads: int = 2, length: int = 50, dropout: float = 0.4,
+        loss: Loss | None = None, negatives: int = 256, epochs: int = 40, batch: int = 1024,
+        learning_rate: float = 2e-3, weight_decay: float = 0.0, averaging: float = 0.998,
+        patience: int | None = None,
         precision: Precision = "auto", threads: int | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         self._take(width, length, dropout, loss, negatives)
         self.blocks, self.heads = blocks, heads
         self.epochs, self.batch, self.learning_rate, self.weight_decay = epochs, batch, learning_rate, weight_decay
-        self.patience, self.precision, self.threads, self.seed = patience, precision, threads, seed
+        self.averaging, self.patience = averaging, patience
+        self.precision, self.threads, self.seed = precision, threads, seed
         if blocks < 1 or heads < 1:
             raise UsageError("A transformer has one block and one head or more, not {blocks} and {heads}.",
                              blocks=blocks, heads=heads)  # fmt: skip

@@ -25,7 +25,10 @@ from avrec_lib.strings import say
 class Learner(Protocol):
     """What can be trained: a network, the batches of an epoch, the loss of one, and how good it is by now."""
 
-    network: nn.Module
+    @property
+    def network(self) -> nn.Module:
+        """What is trained, in place."""
+        ...
 
     def batches(self, rng: np.random.Generator) -> Sequence[Any]:
         """The batches of one epoch, in the order in which they are learned from."""
