@@ -5,8 +5,8 @@
 MovieLens-100K, the last choice of each user, ties in file order, all items ranked, one thread on either side, each in
 a process of its own. (a) Throughput at equal width, depth, length, loss and batch, in targets that are real and
 not padding (aim ≥ 2 × RecTools); (b) quality over `--seeds` at several lengths of training (aims: .081 in ≤ 20 CPU
-seconds, .10 in ≤ 150). The plot is `reports/benchmarks/sequences.html`. Without `--peer` ours alone. How its environment
-is made: `_rectools_side.py`.
+seconds, .10 in ≤ 150). The plot is `reports/benchmarks/sequences.html`. Without `--peer` ours alone. How
+its environment is made: `_rectools_side.py`.
 """
 
 from __future__ import annotations
@@ -105,9 +105,7 @@ def seconds_of_epochs(split: Split) -> float:
 
 
 def quality(split: Split, folder: Path, peer: Path | None, seeds: int) -> None:
-    rows = []
-    for made in (ItemTransitions(), transitions_and_ease()):
-        rows.append(measured(made, split, made.name, 0))
+    rows = [measured(made, split, made.name, 0) for made in (ItemTransitions(), transitions_and_ease())]
     for recipe in RECIPES:
         for seed in range(seeds):
             model = SequenceTransformer(**recipe, seed=seed)
@@ -156,13 +154,15 @@ def draw(rows: pl.DataFrame) -> None:
         if own.height:
             figure.add_scatter(
                 x=own["seconds"], y=own["ndcg"], mode="lines+markers+text", name=family,
-                marker={"symbol": symbol, "size": 10}, text=[f"{epochs} epochs" for epochs in own["epochs"]], textposition="top left",
+                marker={"symbol": symbol, "size": 10},
+                text=[f"{epochs} epochs" for epochs in own["epochs"]], textposition="top left",
             )  # fmt: skip
     for row in means.filter(pl.col("epochs") == 0).iter_rows(named=True):
         figure.add_hline(row["ndcg"], line_dash="dot", annotation_text=f"{row['model']}, {row['seconds']:.1f} s")
     figure.update_layout(
         title="MovieLens-100K, last choice of each user, file order: NDCG@10 against CPU seconds (one thread)",
-        xaxis={"title": "CPU seconds", "type": "log"}, yaxis={"title": "NDCG@10, mean over seeds"}, template="plotly_white",
+        xaxis={"title": "CPU seconds", "type": "log"}, yaxis={"title": "NDCG@10, mean over seeds"},
+        template="plotly_white",
     )  # fmt: skip
     file = reports_folder() / "benchmarks" / "sequences.html"
     file.parent.mkdir(parents=True, exist_ok=True)
