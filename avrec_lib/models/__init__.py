@@ -1,5 +1,8 @@
 """Who ranks? One file a family; every model passes the same contract test."""
 
+from importlib import import_module
+from typing import Any
+
 from avrec_lib.models.blend import Blend
 from avrec_lib.models.bpr import BPR
 from avrec_lib.models.content_attributes import ContentAttributes
@@ -31,11 +34,35 @@ __all__ = [
     "ItemTransitions",
     "KnowledgeGraph",
     "LearnedRanker",
+    "LightGCN",
+    "MultiTask",
     "NaiveBayes",
+    "NetworkRanker",
+    "NeuralCF",
     "Popularity",
     "RecentPopularity",
+    "RecurrentRecommender",
     "SeasonalPopularity",
     "SegmentPopularity",
+    "SequenceTransformer",
     "StatedInterests",
+    "TwoTower",
     "UserKNN",
 ]
+
+_NETWORKS = {
+    "LightGCN": "light_gcn",
+    "MultiTask": "multi_task",
+    "NetworkRanker": "network_ranker",
+    "NeuralCF": "neural_cf",
+    "RecurrentRecommender": "recurrent",
+    "SequenceTransformer": "sequence_transformer",
+    "TwoTower": "two_tower",
+}
+"""Class -> its module: networks need torch, which takes a second to import, so they are imported when asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NETWORKS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_NETWORKS[name]}"), name)

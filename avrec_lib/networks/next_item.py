@@ -1,0 +1,119 @@
+"""Learning what comes next: runs of histories in, cross entropy of each next item out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from avrec_lib.networks.losses import Loss, full_softmax, gbce, sampled_softmax
+from avrec_lib.networks.packing import Packed, buckets, crops, packed, runs
+from avrec_lib.networks.threads import device
+
+FEWEST_HELD_OUT, MOST_HELD_OUT = 200, 2000
+HELD_OUT_SHARE = 0.1
+PLACES = 10  # of the NDCG that decides when to stop
+
+
+class SequenceNetwork(nn.Module):
+    """Item embeddings, something that reads them in order, and the dot product of its states with the same embeddings.
+
+    `reader` maps (tokens, width) and the `Packed` they belong to onto (tokens, width).
+    """
+
+    def __init__(self, items: int, width: int, reader: nn.Module, dropout: float) -> None:
+        super().__init__()
+        self.items = nn.Embedding(items, width)
+        nn.init.normal_(self.items.weight, std=width**-0.5)
+        self.dropout = nn.Dropout(dropout)
+        self.reader = reader
+
+    def forward(self, sequences: Packed) -> Tensor:
+        """The state after each token, (tokens, width): what comes next is near it."""
+        return self.reader(self.dropout(self.items(sequences.tokens)), sequences)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Sequences of inputs, and the item that comes after each token."""
+
+    inputs: Packed
+    targets: Tensor
+
+
+class NextItems:
+    """A learner (`loop.Learner`): one run of at most `longest` inputs a user and epoch, cut out at random.
+
+    `items` (events,) are the histories of all users end to end, oldest first, user u from `starts[u]`. With `held_out`
+    the last item of one user in ten (at least 200 users, at most 2,000) is not learned from; it is asked every epoch.
+    """
+
+    def __init__(
+        self, network: SequenceNetwork, items: np.ndarray, starts: np.ndarray, *, longest: int, batch: int, loss: Loss,
+        negatives: int = 256, held_out: bool = False, seed: int = 0,
+    ) -> None:  # fmt: skip
+        self.network, self.longest, self.batch, self.negatives = network, longest, batch, negatives
+        self.of_loss = loss
+        self.sequence, self.starts, self.ends = items, starts[:-1], starts[1:].copy()
+        counts = np.bincount(items, minlength=network.items.num_embeddings)
+        self.frequency = torch.from_numpy(counts / counts.sum()).float().to(device())
+        self.asked = _held_out(starts, seed) if held_out else np.empty(0, np.int64)
+        self.ends[self.asked] -= 1
+
+    def batches(self, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+        """First place and length of the runs of each batch."""
+        first, lengths = crops(self.starts, self.ends, self.longest, rng)
+        return [(first[rows], lengths[rows]) for rows in buckets(lengths, self.batch, rng)]
+
+    def loss(self, batch: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, int]:
+        """Mean cross entropy of the next items of a batch of runs."""
+        run = self._run(*batch)
+        states, weights = self.network(run.inputs), self.network.items.weight
+        match self.of_loss:
+            case "softmax":
+                value = full_softmax(states, run.targets, weights)
+            case "sampled softmax":
+                sample = torch.multinomial(self.frequency, self.negatives, replacement=True)
+                chance = (self.frequency * self.negatives).clamp(min=1e-12).log()
+                value = sampled_softmax(states, run.targets, weights, sample, chance)
+            case "gBCE":
+                sample = torch.randint(len(weights), (self.negatives,), device=weights.device)
+                value = gbce(states, run.targets, weights, sample)
+        return value, len(run.targets)
+
+    def _run(self, first: np.ndarray, lengths: np.ndarray) -> Run:
+        places = runs(first, lengths)
+        targets = torch.from_numpy(self.sequence[places + 1].astype(np.int64)).to(device())
+        return Run(packed(self.sequence[places], lengths, device()), targets)
+
+    def validate(self) -> dict[str, float]:
+        """NDCG at 10 and cross entropy of the items held out, what their users already had hidden from the first."""
+        if not len(self.asked):
+            return {}
+        gains, surprise = [], []
+        for rows in np.array_split(self.asked, max(1, len(self.asked) // 200)):
+            ends = self.ends[rows]
+            lengths = np.minimum(ends - self.starts[rows], self.longest)
+            inputs = packed(self.sequence[runs(ends - lengths, lengths)], lengths, device())
+            scores = (self.network(inputs)[inputs.last()] @ self.network.items.weight.T).float()
+            answers = torch.from_numpy(self.sequence[ends].astype(np.int64)).to(scores.device)
+            surprise.append(nn.functional.cross_entropy(scores, answers, reduction="none"))
+            own = scores.gather(1, answers[:, None])
+            whole = ends - self.starts[rows]
+            seen = torch.from_numpy(self.sequence[runs(self.starts[rows], whole)].astype(np.int64)).to(scores.device)
+            scores[torch.from_numpy(np.repeat(np.arange(len(rows)), whole)), seen] = -torch.inf
+            rank = 1 + (scores > own).sum(1)
+            gains.append(torch.where(rank <= PLACES, 1 / torch.log2(rank + 1.0), 0.0))
+        return {
+            f"validation ndcg@{PLACES}": float(torch.cat(gains).mean()),
+            "validation loss": float(torch.cat(surprise).mean()),
+        }
+
+
+def _held_out(starts: np.ndarray, seed: int) -> np.ndarray:
+    """Rows of the users whose last item is held out: of those with three items or more."""
+    able = np.flatnonzero(np.diff(starts) > 2)
+    wanted = int(np.clip(HELD_OUT_SHARE * len(able), FEWEST_HELD_OUT, MOST_HELD_OUT))
+    return np.sort(np.random.default_rng([seed, 1]).permutation(able)[:wanted])
