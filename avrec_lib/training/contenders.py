@@ -54,10 +54,7 @@ def able(
 def configured(makers: Mapping[str, Maker], **options: Any) -> dict[str, Maker]:
     """`makers` with those of `options` fixed that their models have and that are not None."""
     wanted = {name: value for name, value in options.items() if value is not None}
-    return {
-        name: partial(make, **{key: value for key, value in wanted.items() if key in inspect.signature(make).parameters})
-        for name, make in makers.items()
-    }
+    return {name: partial(make, **_of(make, wanted)) for name, make in makers.items()}
 
 
 def curves_of(trials: Sequence[Trial]) -> pl.DataFrame:
@@ -146,6 +143,12 @@ def costs(trials: Sequence[Trial]) -> pl.DataFrame:
     columns = ("learn_seconds", "answer_seconds", "peak_memory_mb", "p95_ms")
     schema = {"model": pl.String, **dict.fromkeys(columns, pl.Float64)}
     return pl.DataFrame(rows, schema, orient="row").group_by("model", maintain_order=True).mean()
+
+
+def _of(make: Maker, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `options` that `make` takes."""
+    known = inspect.signature(make).parameters
+    return {name: value for name, value in options.items() if name in known}
 
 
 def _named(tuning: Tuning, name: str) -> Any:
