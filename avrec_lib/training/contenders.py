@@ -26,7 +26,7 @@ from avrec_lib.training.tunable import Maker
 from avrec_lib.training.tuning import Tuning, tune_all, tuning_table
 
 __all__ = [
-    "able", "bars", "best_models", "champion", "configured", "costs", "curves_of", "hybrids", "recipe", "tuned",
+    "able", "bars", "best_models", "champion", "configured", "costs", "curves_of", "hybrids", "made", "recipe", "tuned",
     "tuning_table", "unfitted",
 ]  # fmt: skip
 
@@ -55,6 +55,13 @@ def configured(makers: Mapping[str, Maker], **options: Any) -> dict[str, Maker]:
     """`makers` with those of `options` fixed that their models have and that are not None."""
     wanted = {name: value for name, value in options.items() if value is not None}
     return {name: partial(make, **_of(make, wanted)) for name, make in makers.items()}
+
+
+def made(make: Maker, name: str) -> Any:
+    """An unfitted model under its `name` on the shelf."""
+    model = make()
+    model.name = name
+    return model
 
 
 def curves_of(trials: Sequence[Trial]) -> pl.DataFrame:
