@@ -15,6 +15,7 @@ from avrec_lib.simulate.catalogue import items_table
 from avrec_lib.simulate.decisions import LOGGING
 from avrec_lib.simulate.log import write_log
 from avrec_lib.simulate.run import begin
+from avrec_lib.simulate.surveys import Survey
 from avrec_lib.simulate.tables import users_table
 from avrec_lib.simulate.world import World, make_world
 from avrec_lib.strings import say
@@ -37,13 +38,14 @@ def simulate_dataset(
 ) -> Dataset:
     """Run the default world of that kind and write its log as the data set `target` (folder or name).
 
-    `seed` draws both the catalogue and the people; the same arguments give the same fingerprint. Memory holds one day.
+    `seed` draws both the catalogue and the people; the same arguments give the same fingerprint. The log begins for
+    each of them with what they say they like (`surveys.Survey`). Memory holds one day.
     """
     world = make_world(kind, seed)
     platform = begin(world, policy, users, days, seed)
     data_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=data_folder(), prefix=".simulated-") as scratch:
-        parts = write_log(platform, days, Path(scratch))
+        parts = write_log(platform, days, Path(scratch), survey=Survey(platform))
         tables: dict[str, pl.LazyFrame | pl.DataFrame] = {
             "events": pl.scan_parquet(parts),
             "items": items_table(world.catalogue, world.options.kind),
@@ -59,5 +61,7 @@ def simulate_dataset(
                 say("Simulated: nobody did any of this. World {fingerprint}, seed {seed}.", "en",
                     fingerprint=world.fingerprint, seed=seed),
                 say("Every impression has the exact propensity of its place, given the places above it.", "en"),
+                say("Before their first request people answered a survey: how much of their interest is in each topic.",
+                    "en"),
             ],
         )  # fmt: skip
