@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,11 +34,14 @@ class Knowing:
     def __init__(self, name: str, needs: int) -> None:
         self.name, self.needs = name, needs
 
-    def fit(self, train: pl.DataFrame, items: pl.DataFrame | None = None) -> Self:
+    def fit(self, train: pl.DataFrame, items: pl.DataFrame | None = None, users: pl.DataFrame | None = None) -> Self:
         self.rows = train.height // len(USERS)
         return self
 
-    def recommend(self, queries: Any, k: int, candidates: Iterable[str] | None = None, **_: Any) -> pl.DataFrame:
+    def recommend(
+        self, queries: Any, k: int, candidates: Sequence[str] | None = None, exclude_seen: bool = True,
+        seen: pl.DataFrame | None = None,
+    ) -> pl.DataFrame:  # fmt: skip
         order = ["wanted", "x"] if self.rows >= self.needs else ["x", "wanted"]
         return pl.concat(
             queries.select("query_id", "user_id", item_id=pl.lit(item), rank=pl.lit(place), score=pl.lit(-float(place)))
