@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
@@ -19,6 +19,20 @@ from avrec_lib.models.top_k import UNRANKED
 _ROWS = 256  # queries whose candidates are worked out at a time
 FEWEST_ANSWERS = 20
 FACTS = tuple(f"fact_{field.name}" for field in fields(ItemFacts))
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Candidates by query, each query with its answer among them: what a ranker learns from.
+
+    Of each pair `is_answer` says whether it is the one, and `users` the row of the user who was asked; `catalogue` is
+    the number of items.
+    """
+
+    found: Candidates
+    is_answer: np.ndarray
+    users: np.ndarray
+    catalogue: int
 
 
 class CandidateRanker(MatrixRecommender):
@@ -45,12 +59,8 @@ class CandidateRanker(MatrixRecommender):
         return self.sources
 
     @abstractmethod
-    def _learn_order(self, taught: Candidates | None, is_answer: np.ndarray, users: np.ndarray) -> None:
-        """Learn from candidates (pairs, by query) each query of which has its answer among them.
-
-        Of each pair `is_answer` says whether it is the one, and `users` the row of the user who was asked. None: there
-        are too few answers to learn from.
-        """
+    def _learn_order(self, taught: Taught | None) -> None:
+        """Learn from candidates and answers; None: there are too few answers to learn from."""
 
     @abstractmethod
     def _trained_scores(self, found: Candidates) -> np.ndarray | None:
@@ -64,8 +74,8 @@ class CandidateRanker(MatrixRecommender):
         is_answer = found.items == answers[found.rows]
         taught = np.isin(found.rows, found.rows[is_answer])  # without the answer among them candidates teach nothing
         kept = Candidates(found.rows[taught], found.items[taught], found.features[taught], found.names)
-        enough = is_answer.sum() >= FEWEST_ANSWERS
-        self._learn_order(kept if enough else None, is_answer[taught], asked.user_rows[kept.rows])
+        questions = Taught(kept, is_answer[taught], asked.user_rows[kept.rows], asked.catalogue)
+        self._learn_order(questions if is_answer.sum() >= FEWEST_ANSWERS else None)
         for source in self.sources:
             source.fit_interactions(interactions)
         facts = ItemFacts.of(interactions)

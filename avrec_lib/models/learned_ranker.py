@@ -9,7 +9,7 @@ import numpy as np
 
 from avrec_lib.errors import UsageError
 from avrec_lib.models.candidate_features import Candidates
-from avrec_lib.models.candidate_ranker import FACTS, CandidateRanker
+from avrec_lib.models.candidate_ranker import FACTS, CandidateRanker, Taught
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class LearnedRanker(CandidateRanker):
                 options=(len(self.sources), candidates, questions, trees, leaves, learning_rate),
             )  # fmt: skip
 
-    def _learn_order(self, taught: Candidates | None, is_answer: np.ndarray, users: np.ndarray) -> None:
-        text = " " if taught is None else self._boosted(taught.features, is_answer, taught.rows)
+    def _learn_order(self, taught: Taught | None) -> None:
+        text = " " if taught is None else self._boosted(taught.found.features, taught.is_answer, taught.found.rows)
         self.booster = np.frombuffer(text.encode(), dtype=np.uint8)
 
     def _boosted(self, features: np.ndarray, is_answer: np.ndarray, rows: np.ndarray) -> str:
