@@ -55,16 +55,13 @@ class NetworkRanker(CandidateRanker):
         self.dropout, self.learning_rate, self.weight_decay = float(dropout), float(learning_rate), float(weight_decay)
         self.epochs, self.batch, self.patience = epochs, batch, patience
         self.precision, self.seed, self.threads = precision, int(seed), threads
-        if (
-            not self.sources or min(candidates, questions, hidden, epochs, batch) < 1 or embedding < 0
-            or not 0 <= dropout < 1 or not learning_rate > 0
-        ):  # fmt: skip
+        if not self.sources or min(candidates, questions, hidden) < 1 or embedding < 0 or not 0 <= dropout < 1:
             raise UsageError(
-                "A deep ranker takes one source or more, candidates, questions, hidden, epochs and batch of 1 or more, "
-                "an embedding of 0 or more, a dropout in [0, 1) and a learning rate above 0, not {options}.",
-                options=(len(self.sources), candidates, questions, hidden, epochs, batch, embedding, dropout,
-                         learning_rate),
+                "A deep ranker takes one source or more, candidates, questions and hidden of 1 or more, an embedding "
+                "of 0 or more and a dropout from 0, below 1, not {options}.",
+                options=(len(self.sources), candidates, questions, hidden, embedding, dropout),
             )  # fmt: skip
+        self._plan()  # refuses what cannot be
 
     def _plan(self) -> Plan:
         return Plan(

@@ -64,11 +64,11 @@ class NeuralCF(NeuralRecommender):
             raise unknown_name("branches", branches, BRANCHES)
         if loss not in PAIR_LOSSES:
             raise unknown_name("loss", loss, PAIR_LOSSES)
-        if min(width, length, negatives, epochs, batch) < 1 or hidden < 2 or not 0 < decay <= 1 or not 0 <= dropout < 1:
+        if min(width, length, negatives) < 1 or hidden < 2 or not 0 < decay <= 1 or not 0 <= dropout < 1:
             raise UsageError(
-                "NeuMF takes width, length, negatives, epochs and batch of 1 or more, hidden of 2 or more, a decay in "
-                "(0, 1] and a dropout in [0, 1), not {options}.",
-                options=(width, length, negatives, epochs, batch, hidden, decay, dropout),
+                "NeuMF takes width, length and negatives of 1 or more, hidden of 2 or more, a decay above 0, up to 1, "
+                "and a dropout from 0, below 1, not {options}.",
+                options=(width, length, negatives, hidden, decay, dropout),
             )  # fmt: skip
         self.branches, self.width, self.hidden, self.length = branches, width, hidden, length
         self.decay, self.in_order, self.labels, self.dropout = (
@@ -80,6 +80,7 @@ class NeuralCF(NeuralRecommender):
         self.loss, self.negatives, self.epochs, self.batch = loss, negatives, epochs, batch
         self.learning_rate, self.weight_decay, self.decays = float(learning_rate), float(weight_decay), bool(decays)
         self.patience, self.precision, self.seed, self.threads = patience, precision, seed, threads
+        self._plan()  # refuses what cannot be
         if branches != "both":
             self.name = f"NeuMF, {branches} alone"
 

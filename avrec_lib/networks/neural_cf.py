@@ -178,7 +178,7 @@ class PairsInTime(NextItems):
         negative = self.network.of_all(users, items.rows(sample)).float()
         if self.pair_loss == "sampled softmax":
             chance = (self.frequency * self.negatives).clamp(min=1e-12).log()
-            positive, negative = positive - chance[run.targets], negative - chance[sample]
+            negative = negative - chance[sample]  # the target is there for certain, so its own score stays
         negative = negative.masked_fill(sample == run.targets[:, None], NEVER)  # the target is no negative of it
         if self.pair_loss == "sampled softmax":
             value = functional.softplus(torch.logsumexp(negative, 1) - positive).mean()

@@ -96,7 +96,7 @@ def test_a_log_without_times_or_order_to_speak_of_is_learned_from() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"sources": []}, {"candidates": 0}, {"hidden": 0}, {"embedding": -1}, {"dropout": 1.0}]
+    "options", [{"sources": []}, {"candidates": 0}, {"hidden": 0}, {"embedding": -1}, {"dropout": 1.0}, {"epochs": 0}]
 )
 def test_options_out_of_range_are_refused(options: dict) -> None:
     with pytest.raises(UsageError):

@@ -84,8 +84,17 @@ def test_labels_join_the_deep_branch_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"branches": "half"}, {"loss": "hinge"}, {"width": 0}, {"hidden": 1}, {"decay": 0.0}, {"dropout": 1.0}]
-)
+    "options",
+    [
+        {"branches": "half"},
+        {"loss": "hinge"},
+        {"width": 0},
+        {"hidden": 1},
+        {"decay": 0.0},
+        {"dropout": 1.0},
+        {"epochs": 0},
+    ],
+)  # fmt: skip
 def test_options_out_of_range_are_refused(options: dict) -> None:
     with pytest.raises(UsageError):
         NeuralCF(**options)
