@@ -45,6 +45,9 @@ class PairNetwork(nn.Module):
     and the next; their vectors' mean joins the first layer.
     """
 
+    label_columns: Tensor
+    label_starts: Tensor
+
     def __init__(
         self, items: int, width: int, hidden: int, branches: Branches, decay: float, dropout: float,
         label_columns: np.ndarray, label_starts: np.ndarray,
@@ -154,8 +157,9 @@ class PairsInTime(NextItems):
         negatives: int, in_order: bool, held_out: bool, seed: int,
     ) -> None:  # fmt: skip
         super().__init__(
-            network, items, starts, longest=longest, batch=batch, loss="softmax", negatives=negatives,
-            held_out=held_out, seed=seed,
+            network,  # type: ignore[arg-type]  # all that is asked of it there is its table of items
+            items, starts, longest=longest, batch=batch, loss="softmax", negatives=negatives, held_out=held_out,
+            seed=seed,
         )  # fmt: skip
         self.pair_loss, self.in_order, self.told = loss, in_order, items
 
