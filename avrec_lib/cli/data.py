@@ -60,6 +60,13 @@ def get_data(
     users: Annotated[int | None, typer.Option(min=1, help="simulated: how many people [1000].")] = None,
     days: Annotated[int | None, typer.Option(min=1, help="simulated: how many days [30].")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="simulated: which catalogue and people [0].")] = None,
+    drifting_share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="simulated: share of the users whose taste moves [1].")
+    ] = None,
+    jumps: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="simulated: chance a day that such a user takes up another interest [0]."),
+    ] = None,
 ) -> None:
     """Get a named data set into data/: downloaded (resumed, verified, from a mirror if need be) or read from FILE.
 
@@ -69,7 +76,7 @@ def get_data(
     from avrec_lib.data.fetch import get
     from avrec_lib.stopping import stopping_on_terminate
 
-    wanted = Wanted(world, users, days, seed)
+    wanted = Wanted(world, users, days, seed, drifting_share, jumps)
     with stopping_on_terminate():
         if is_simulated(name) and not archive:
             dataset = get_simulated(name, wanted, force)

@@ -23,10 +23,17 @@ class Wanted:
     users: int | None
     days: int | None
     seed: int | None
+    drifting_share: float | None = None
+    jumps: float | None = None
 
     def given(self) -> list[str]:
         """The options that were given, as they are typed."""
-        return [f"--{name}" for name, value in vars(self).items() if value is not None]
+        return [f"--{name.replace('_', '-')}" for name, value in vars(self).items() if value is not None]
+
+    def changes(self) -> dict[str, float]:
+        """The numbers of the world that are not those of its kind."""
+        asked = {"drifting_share": self.drifting_share, "jumps": self.jumps}
+        return {name: value for name, value in asked.items() if value is not None}
 
 
 def is_simulated(name: str) -> bool:
@@ -50,6 +57,7 @@ def get_simulated(name: str, wanted: Wanted, force: bool) -> Dataset:
     from avrec_lib.data.fetch import is_here, tell_on_stderr
     from avrec_lib.paths import data_folder
     from avrec_lib.simulate.dataset import simulate_dataset, simulated_source
+    from avrec_lib.simulate.moving_taste import TABLE
     from avrec_lib.simulate.options import KINDS
     from avrec_lib.simulate.world import make_world
 
@@ -59,12 +67,13 @@ def get_simulated(name: str, wanted: Wanted, force: bool) -> Dataset:
         raise UsageError("{name} is not of the world {world}.", name=repr(name), world=repr(kind))
     users, days = (USERS if wanted.users is None else wanted.users), (DAYS if wanted.days is None else wanted.days)
     seed = wanted.seed or 0
-    source, target = simulated_source(make_world(kind, seed), users, days, seed), f"{SIMULATED}-{kind}"
+    changes, target = wanted.changes(), f"{SIMULATED}-{kind}"
+    source = simulated_source(make_world(kind, seed, **changes), users, days, seed)
     if is_here(target) and not force:
         here = Dataset.open(data_folder() / target)
-        if here.card.source == source:
+        if here.card.source == source and (here.folder / f"{TABLE}.parquet").is_file():  # older ones lack it
             tell_on_stderr(
                 say("{name} is already here ({folder}); --force reads it anew.", name=target, folder=here.folder)
             )
             return here
-    return simulate_dataset(target, kind, users, days, seed)
+    return simulate_dataset(target, kind, users, days, seed, **changes)

@@ -36,6 +36,9 @@ class Purpose(IntEnum):
     LIKE = 13
     SHARE = 14
     ARM = 15
+    DRIFTS = 16
+    JUMP = 17
+    INTEREST = 18
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -14,6 +15,7 @@ from avrec_lib.protocols import Policy
 from avrec_lib.simulate.catalogue import items_table
 from avrec_lib.simulate.decisions import LOGGING
 from avrec_lib.simulate.log import write_log
+from avrec_lib.simulate.moving_taste import TABLE, user_truth
 from avrec_lib.simulate.run import begin
 from avrec_lib.simulate.tables import users_table
 from avrec_lib.simulate.world import World, make_world
@@ -33,13 +35,16 @@ def simulated_source(world: World, users: int, days: int, seed: int, policy: Pol
 
 
 def simulate_dataset(
-    target: Path | str, kind: str = "video", users: int = 1000, days: int = 30, seed: int = 0, policy: Policy = LOGGING
-) -> Dataset:
-    """Run the default world of that kind and write its log as the data set `target` (folder or name).
+    target: Path | str, kind: str = "video", users: int = 1000, days: int = 30, seed: int = 0,
+    policy: Policy = LOGGING, **changes: Any,
+) -> Dataset:  # fmt: skip
+    """Run a world of that kind and write its log as the data set `target` (folder or name).
 
-    `seed` draws both the catalogue and the people; the same arguments give the same fingerprint. Memory holds one day.
+    `seed` draws both the catalogue and the people, `changes` are numbers of `WorldOptions`; the same arguments give the
+    same fingerprint. Beside the tables stands `user_truth.parquet` (`moving_taste.user_truth`): whose taste moves.
+    Memory holds one day.
     """
-    world = make_world(kind, seed)
+    world = make_world(kind, seed, **changes)
     platform = begin(world, policy, users, days, seed)
     data_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=data_folder(), prefix=".simulated-") as scratch:
@@ -55,9 +60,11 @@ def simulate_dataset(
             name=target.name if isinstance(target, Path) else target,
             source=simulated_source(world, users, days, seed, policy),
             licence=LICENCE,
+            further={TABLE: user_truth(platform.people)},
             notes=[
                 say("Simulated: nobody did any of this. World {fingerprint}, seed {seed}.", "en",
                     fingerprint=world.fingerprint, seed=seed),
                 say("Every impression has the exact propensity of its place, given the places above it.", "en"),
+                say("{file} says whose taste moves; no model is given it.", "en", file=f"{TABLE}.parquet"),
             ],
         )  # fmt: skip

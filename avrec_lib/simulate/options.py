@@ -14,6 +14,10 @@ from avrec_lib.errors import UsageError, unknown_name
 REVISION = 1
 """Raised whenever the same options would give another world, so that the fingerprint changes with the code."""
 
+LATER = {"drifting_share": 1.0, "jumps": 0.0, "interests_a_jump": 1, "taste_memory": 1.0}
+"""Numbers that worlds did not have at first, each with the value that changes nothing: where it stands, the fingerprint
+is taken without it, for the world is the same one, its log and its notes."""
+
 PLATFORMS = ("mobile", "web", "tv")
 
 WorldKind = Literal["video", "music"]
@@ -51,8 +55,12 @@ class WorldOptions:
     # the people
     interests: float = 1.0  # standard deviation of the taste for a topic
     drift: float = 0.05  # standard deviation of a day's move of the taste
+    drifting_share: float = 1.0  # of the users, whose taste moves at all
+    jumps: float = 0.0  # chance a day, where the taste moves, to drop the dearest interests and take up others
+    interests_a_jump: int = 1
     stated_taste: float = 6.0  # clicks that the first observed taste is worth
     stated_noise: float = 0.8  # error of the first observed taste, in its standard deviations
+    taste_memory: float = 1.0  # of the observed taste that is left after a day: below 1 the platform follows who moves
     new_users: float = 0.1  # share of the users who join while the world runs, evenly over its first 30 days
     habit: float = -1.6  # logit of a visit on a day, at satisfaction 0
     spread_of_habit: float = 1.9
@@ -106,15 +114,20 @@ class WorldOptions:
         _require("candidates", self.candidates, 0, most)
         _require("slots", self.slots, 1, self.candidates or most)
         _require("topics", self.topics, 2, 64)
+        _require("interests_a_jump", self.interests_a_jump, 1, self.topics // 2)
         _require("new_items", self.new_items, 0, 0.5)
         _require("popular_share + taste_share + new_share + known_share", round(retrieved, 9), 0, 1)
         _require("most_requests_a_day", self.most_requests_a_day, 1, 200)
-        for name in ("honesty", "new_users", "again", "churn", "search", "popularity_memory", "popularity_feedback"):
+        shares = "honesty", "new_users", "again", "churn", "search", "popularity_memory", "popularity_feedback"
+        for name in (*shares, "drifting_share", "jumps", "taste_memory"):
             _require(name, getattr(self, name), 0, 1)
 
     def canonical(self) -> str:
-        """All numbers as JSON with sorted names: what the fingerprint is taken of."""
-        return json.dumps(asdict(self) | {"revision": REVISION}, sort_keys=True, separators=(",", ":"))
+        """The numbers as JSON with sorted names, but for those of `LATER` that change nothing: what the fingerprint is
+        taken of.
+        """
+        numbers = {name: value for name, value in asdict(self).items() if value != LATER.get(name)}
+        return json.dumps(numbers | {"revision": REVISION}, sort_keys=True, separators=(",", ":"))
 
 
 VIDEO = WorldOptions()

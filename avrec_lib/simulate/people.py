@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avrec_lib.simulate.chance import Purpose, logistic, sigmoid, uniform
+from avrec_lib.simulate.chance import Purpose, keys, logistic, sigmoid, uniform
 from avrec_lib.simulate.options import PLATFORMS, WorldOptions
 from avrec_lib.simulate.world import World
 
@@ -36,6 +36,10 @@ class People:
     latest: np.ndarray  # (users, LATEST) rows of the items chosen last, −1 where there are fewer
     choices: np.ndarray
     chosen: np.ndarray  # (users, items / 8) bits: every item the user ever chose
+    drifts: np.ndarray  # whose taste moves
+    began: np.ndarray  # the true taste on the first day
+    jumps: np.ndarray  # how often an interest was dropped for another
+    last_jump: np.ndarray  # day of the last time, or NEVER
 
     def __len__(self) -> int:
         return len(self.habit)
@@ -68,15 +72,42 @@ def draw_people(world: World, users: int, seed: int) -> People:
         latest=np.full((users, LATEST), -1, np.int32),
         choices=np.zeros(users, np.int64),
         chosen=np.zeros((users, options.items // 8 + 1), np.uint8),
+        drifts=uniform(keys(seed, np.arange(users)), Purpose.DRIFTS) < options.drifting_share,
+        began=centre.copy(),
+        jumps=np.zeros(users, np.int32),
+        last_jump=np.full(users, NEVER),
     )
 
 
 def drift(people: People, options: WorldOptions, seed: int, day: int) -> None:
-    """Move every taste by a day: a random walk that is pulled back to where the taste began."""
+    """Move the taste of all who drift by a day: a random walk that is pulled back to where the taste began."""
     if options.drift:
         noise = np.random.default_rng([seed, 3, day]).standard_normal(people.taste.shape, dtype=np.float32)
         pull = np.float32(options.drift**2 / 2)
-        people.taste += np.float32(options.drift) * noise - pull * (people.taste - people.centre)
+        move = np.float32(options.drift) * noise - pull * (people.taste - people.centre)
+        people.taste[people.drifts] += move[people.drifts]
+
+
+def jump(people: People, world: World, seed: int, day: int) -> None:
+    """Let some of those who drift drop the interests that are dearest to them and take up others, drawn evenly.
+
+    They change places in what sets the user apart from the average taste, so nobody comes to like more or less than
+    before: only something else.
+    """
+    if not world.options.jumps:
+        return
+    key = keys(seed, np.arange(len(people)), day)
+    users = np.flatnonzero(people.drifts & (uniform(key, Purpose.JUMP) < world.options.jumps))
+    topics, count, everyone = world.options.topics, world.options.interests_a_jump, world.hidden.topic_taste
+    by_taste = np.argsort(-people.taste[users], axis=1, kind="stable")
+    drawn = uniform(key[users], Purpose.INTEREST, topics - count).argsort(axis=1)[:, :count]
+    dropped, taken_up = by_taste[:, :count], np.take_along_axis(by_taste[:, count:], drawn, axis=1)
+    before, after = np.hstack([dropped, taken_up]), np.hstack([taken_up, dropped])
+    for taste in (people.taste, people.centre):
+        own = taste[users] - everyone
+        taste[users[:, None], before] = np.take_along_axis(own, after, axis=1) + everyone[before]
+    people.jumps[users] += 1
+    people.last_jump[users] = day
 
 
 def visitors(people: People, options: WorldOptions, key: np.ndarray, day: int) -> np.ndarray:

@@ -11,6 +11,7 @@ import polars as pl
 from avrec_lib.errors import UsageError
 from avrec_lib.protocols import Policy
 from avrec_lib.simulate.catalogue import items_table
+from avrec_lib.simulate.moving_taste import user_truth
 from avrec_lib.simulate.people import NEVER, People
 from avrec_lib.simulate.rounds import Rounds, joined
 from avrec_lib.simulate.running import Platform, Schedule
@@ -47,6 +48,10 @@ class Run:
     def users(self) -> pl.DataFrame:
         """The people as a `schema.Users` table."""
         return users_table(self.people, self.seed)
+
+    def user_truth(self) -> pl.DataFrame:
+        """Whose taste moves, and how far it went (`moving_taste.user_truth`): what no model may see."""
+        return user_truth(self.people)
 
     def values(self) -> pl.DataFrame:
         """One row a user: user_id, variant, each metric, `kept` (1: has not left for good), and `before_…` of each.

@@ -60,6 +60,8 @@ class Platform:
         options, people = self.world.options, self.people
         if day:
             crowd.drift(people, options, self.seed, day)
+            crowd.jump(people, self.world, self.seed, day)
+            people.observed *= options.taste_memory
         shelves = shelves_of(options, self.world.catalogue, self.popularity, day)
         glow = np.clip(np.log(self.popularity / self.popularity.mean()), -3, 3).astype(np.float32)
         everyone = keys(self.seed, np.arange(len(people)), day)

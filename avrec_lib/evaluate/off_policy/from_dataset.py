@@ -10,9 +10,9 @@ import polars as pl
 
 from avrec_lib.data.dataset import Dataset
 from avrec_lib.data.facts import Fact, share_of
+from avrec_lib.data.shown import Shown, rewards_of, rounds_shown
 from avrec_lib.errors import DataError, UsageError, unknown_name
 from avrec_lib.evaluate.off_policy.estimators import Ratio
-from avrec_lib.evaluate.off_policy.event_rounds import Shown, rewards_of, rounds_shown
 from avrec_lib.evaluate.off_policy.feedback import LoggedFeedback, TargetPolicy
 from avrec_lib.evaluate.off_policy.frequencies import frequency_policy
 from avrec_lib.evaluate.off_policy.intervals import Totals

@@ -1,8 +1,8 @@
-"""Rounds of a log of events: which rows are what was shown, and which are what came of it."""
+"""What was shown, and what came of it: which rows of a log are rounds, and which are the outcomes of which round."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -85,16 +85,27 @@ def rewards_of(events: pl.DataFrame, shown: Shown, reward: str, *, amount: bool)
             "{count} of {rounds} impressions have no request_id, so nothing can be joined to them.",
             hint="Give what was shown and what came of it the same request_id.", count=without, rounds=rounds.height,
         )  # fmt: skip
-    asked = outcomes.filter(pl.col("request_id").is_not_null())
-    asked = _placed(asked, rounds)
-    came = asked.group_by(KEY).agg(came=pl.col(reward).sum() if amount else pl.lit(1.0).first())
-    joined = rounds.join(came, on=KEY, how="left", nulls_equal=True, maintain_order="left")
+    came = pl.col(reward).sum() if amount else pl.lit(1.0).first()
+    joined, facts = with_outcomes(outcomes, shown, {"came": came})
     values = joined.select(
         pl.when(pl.col("request_id").is_null()).then(own).otherwise(pl.col("came").fill_null(0.0)).alias("reward")
     ).to_series()  # fmt: skip
+    return values, facts
+
+
+def with_outcomes(
+    outcomes: pl.DataFrame, shown: Shown, aggregates: Mapping[str, pl.Expr]
+) -> tuple[pl.DataFrame, list[Fact]]:
+    """The rounds of `shown` in their order, with `aggregates` of the events of `outcomes` that came of each (null: none
+    did), and how many came of no round.
+    """
+    rounds = shown.rounds
+    asked = _placed(outcomes.filter(pl.col("request_id").is_not_null()), rounds)
+    came = asked.group_by(KEY).agg(**aggregates)
+    joined = rounds.join(came, on=KEY, how="left", nulls_equal=True, maintain_order="left")
     lost = asked.join(rounds, on=KEY, how="anti", nulls_equal=True).height
     lost += outcomes.height - asked.height if shown.has_impressions else 0
-    return values, _unjoined(lost, outcomes.height)
+    return joined, _unjoined(lost, outcomes.height)
 
 
 def _placed(outcomes: pl.DataFrame, rounds: pl.DataFrame) -> pl.DataFrame:
