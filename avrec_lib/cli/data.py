@@ -55,7 +55,7 @@ def get_data(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Read it anew even if it is here.")] = False,
     world: Annotated[
-        str | None, typer.Option(metavar="video|music", help="simulated: what kind of platform [video].")
+        str | None, typer.Option(metavar="video|music|moving", help="simulated: what kind of platform [video].")
     ] = None,
     users: Annotated[int | None, typer.Option(min=1, help="simulated: how many people [1000].")] = None,
     days: Annotated[int | None, typer.Option(min=1, help="simulated: how many days [30].")] = None,

@@ -15,6 +15,7 @@ from avrec_lib.data.split import Split
 from avrec_lib.errors import UsageError
 from avrec_lib.evaluate.beyond_accuracy import BeyondAccuracy, answered_share, beyond_accuracy_values
 from avrec_lib.evaluate.beyond_inputs import Background
+from avrec_lib.evaluate.latency import p95_milliseconds
 from avrec_lib.evaluate.lists import Lists, check_k
 from avrec_lib.evaluate.media import completion_by_length, repeat_values, watch_values
 from avrec_lib.evaluate.memory import peak_memory
@@ -31,7 +32,8 @@ from avrec_lib.strings import say
 class Trial:
     """The lists of one model on one split and what they cost: wall seconds, and memory in MiB above the start.
 
-    The memory is that of the process at its most (`peak_memory`). Lists that came from elsewhere have no cost.
+    The memory is that of the process at its most (`peak_memory`), and `p95_milliseconds` what one in twenty single
+    requests exceeds, where any were asked (`latency`). Lists that came from elsewhere have no cost.
     """
 
     model: str
@@ -41,6 +43,7 @@ class Trial:
     fit_seconds: float | None = None
     recommend_seconds: float | None = None
     peak_memory_mb: float | None = None
+    p95_milliseconds: float | None = None
 
     @property
     def queries(self) -> pl.DataFrame:
@@ -89,12 +92,13 @@ class Trial:
 
 def run_trial(
     model: Recommender, split: Split, k: int, items: pl.DataFrame | None = None, seed: int | None = None,
-    users: pl.DataFrame | None = None,
+    users: pl.DataFrame | None = None, single_requests: int = 0,
 ) -> Trial:  # fmt: skip
     """Fit a copy of `model` on the training rows of `split` and rank `k` items for each of its queries.
 
     Seen items are hidden exactly when the truth of the split was made without them. A model that has an option `seed`
-    is given `seed`; `users` reach a model whose `fit` names that parameter.
+    is given `seed`; `users` reach a model whose `fit` names that parameter. `single_requests` are asked one at a time
+    afterwards, for the time that one takes.
     """
     model = copy.deepcopy(model)  # nothing learned on one window may reach the next
     if seed is not None and hasattr(model, "seed"):
@@ -106,7 +110,9 @@ def run_trial(
         candidates = None if split.candidates is None else split.candidates.to_list()
         ranked = model.recommend(split.queries, k, candidates, exclude_seen=split.exclude_seen, seen=split.seen)
         finished = time.perf_counter()
-    return Trial(model.name, split, _as_ranked(ranked), seed or 0, fitted_at - start, finished - fitted_at, peak.mib)
+    waited = p95_milliseconds(model, split, k, single_requests, candidates)
+    seconds = (fitted_at - start, finished - fitted_at)
+    return Trial(model.name, split, _as_ranked(ranked), seed or 0, *seconds, peak.mib, waited)
 
 
 def _fit(
@@ -126,9 +132,9 @@ def _as_ranked(ranked: pl.DataFrame) -> pl.DataFrame:
 
 def run_trials(
     models: Sequence[Recommender], splits: Sequence[Split], k: int, *, seeds: Sequence[int] = (0,),
-    items: pl.DataFrame | None = None, users: pl.DataFrame | None = None,
+    items: pl.DataFrame | None = None, users: pl.DataFrame | None = None, single_requests: int = 0,
 ) -> list[Trial]:  # fmt: skip
-    """Every model on every split; a model with an option `seed` once for each of `seeds`, others once.
+    """Every model on every split (`run_trial`); a model with an option `seed` once for each of `seeds`, others once.
 
     Raises UsageError when two models have the same name: their values could not be told apart.
     """
@@ -138,7 +144,7 @@ def run_trials(
     trials = []
     with meter(say("Models"), len(planned), say("trials")) as shown:
         for model, split, seed in planned:
-            trials.append(run_trial(model, split, k, items, seed, users))
+            trials.append(run_trial(model, split, k, items, seed, users, single_requests))
             shown.advance()
     return trials
 

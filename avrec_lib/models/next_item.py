@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from avrec_lib.errors import DataError
+from avrec_lib.errors import DataError, UsageError, unknown_name
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.top_k import UNRANKED
-from avrec_lib.networks.losses import MOST_ITEMS, Loss
+from avrec_lib.networks.losses import LOSSES, MOST_ITEMS, Loss
 from avrec_lib.networks.next_item import NextItems, SequenceNetwork
 from avrec_lib.networks.packing import packed
 from avrec_lib.networks.threads import device
@@ -25,11 +25,25 @@ class NextItemRecommender(NeuralRecommender):
     Items that nobody chose in training are not ranked, nor is anything for a query without a history.
     """
 
+    network: SequenceNetwork
+    decays = False  # a moving average of the weights does what a falling rate would, and training can go on
     width: int
     dropout: float
     length: int
     loss: Loss | None
     negatives: int
+
+    def _take(self, width: int, length: int, dropout: float, loss: Loss | None, negatives: int) -> None:
+        """Keep the options that all of them have; UsageError for what cannot be."""
+        if min(width, length, negatives) < 1 or not 0 <= dropout < 1:
+            raise UsageError(
+                "{model} takes width, length and negatives of 1 or more and a dropout from 0, below 1, not {options}.",
+                model=type(self).__name__, options=(width, length, negatives, dropout),
+            )  # fmt: skip
+        if loss is not None and loss not in LOSSES:
+            raise unknown_name("loss", loss, LOSSES)
+        self.width, self.length, self.dropout = width, length, float(dropout)
+        self.loss, self.negatives = loss, negatives
 
     @abstractmethod
     def _reader(self) -> nn.Module:

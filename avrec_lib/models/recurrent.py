@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from torch import nn
 
-from avrec_lib.errors import unknown_name
+from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.models.next_item import NextItemRecommender
 from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.networks.losses import Loss
 from avrec_lib.networks.precision import Precision
-from avrec_lib.networks.recurrent import CELLS, Recurrent, RunningMean
+from avrec_lib.networks.recurrent import Recurrent, RunningMean
 
-Reader = Literal["LSTM", "GRU", "mean"]
+Reader = Literal["GRU", "LSTM", "mean"]
 
 
 class RecurrentRecommender(NextItemRecommender):
-    """doc; GRU4Rec"""
+    """A recurrent network over the last `length` items (Hidasi et al. 2016, "Session-based recommendations with
+    recurrent neural networks"): its state is what the user is about by now, and moves with every event.
+
+    `cell` is GRU, LSTM, or mean: the mean of the same embeddings through one layer, which has no order. Trained alike
+    they differ by nothing else, so their paired difference is what knowing the order is worth. Loss, runs and
+    `patience` are those of `SequenceTransformer`.
+    """
 
     space: ClassVar[Space] = {
-        "width": Whole(16, 128, log=True),
-        "dropout": Real(0.0, 0.6),
-        "learning_rate": Real(5e-4, 5e-3, log=True),
-    }
+        "width": Whole(32, 128, log=True), "length": Whole(20, 200, log=True), "dropout": Real(0.0, 0.6),
+        "epochs": Whole(10, 120, log=True), "learning_rate": Real(5e-4, 1e-2, log=True),
+    }  # fmt: skip
 
     def __init__(
-        self, cell: Reader = "GRU", width: int = 64, layers: int = 1, length: int = 50, dropout: float = 0.3,
-        loss: Loss | None = None, negatives: int = 256, epochs: int = 60, batch: int = 4096,
-        learning_rate: float = 2e-3, weight_decay: float = 0.0, patience: int | None = None,
-        precision: Precision = "auto", seed: int = 0, threads: int | None = None,
+        self, cell: Reader = "GRU", width: int = 64, layers: int = 1, length: int = 50, dropout: float = 0.4,
+        loss: Loss | None = None, negatives: int = 256, epochs: int = 40, batch: int = 1024,
+        learning_rate: float = 3e-3, weight_decay: float = 0.0, averaging: float = 0.998,
+        patience: int | None = None,
+        precision: Precision = "auto", threads: int | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
-        if cell not in (*CELLS, "mean"):
-            raise unknown_name("cell", cell, (*CELLS, "mean"))
-        self.cell, self.layers, self.name = cell, layers, cell if cell != "mean" else "mean of history"
-        self.width, self.length, self.dropout = width, length, float(dropout)
-        self.loss, self.negatives, self.epochs, self.batch = loss, negatives, epochs, batch
-        self.learning_rate, self.weight_decay, self.patience = learning_rate, weight_decay, patience
-        self.precision, self.seed, self.threads = precision, seed, threads
+        if cell not in get_args(Reader):
+            raise unknown_name("cell", cell, get_args(Reader))
+        if layers < 1:
+            raise UsageError("A recurrent network has one layer or more, not {layers}.", layers=layers)
+        self._take(width, length, dropout, loss, negatives)
+        self.cell, self.layers, self.name = cell, layers, "mean of history" if cell == "mean" else cell
+        self.epochs, self.batch, self.learning_rate, self.weight_decay = epochs, batch, learning_rate, weight_decay
+        self.averaging, self.patience = averaging, patience
+        self.precision, self.threads, self.seed = precision, threads, seed
+        self._plan()  # refuses what cannot be
 
     def _reader(self) -> nn.Module:
         if self.cell == "mean":

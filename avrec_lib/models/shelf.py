@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from avrec_lib.errors import unknown_name
 from avrec_lib.models.blend import Blend
@@ -33,6 +33,8 @@ ShelfName = Literal[
     "popularity", "recent popularity", "seasonal popularity", "popularity in segment", "item transitions", "item-KNN",
     "item-KNN, recency", "user-KNN", "user-KNN, recency", "EASE", "EASE, recency", "iALS", "iALS with features", "BPR",
     "content by item", "content by attribute", "naive Bayes", "knowledge graph", "transitions + EASE", "hybrid",
+    "transformer", "GRU", "LSTM", "mean of history", "two-tower", "NeuMF", "LightGCN", "MMoE", "deep ranker",
+    "hybrid + transformer",
 ]  # fmt: skip
 SHELF_NAMES: tuple[ShelfName, ...] = get_args(ShelfName)
 
@@ -42,6 +44,19 @@ RECENCY = 0.85  # weight of an event of the history for each event that came lat
 def transitions_and_ease() -> Blend:
     """Item transitions and EASE, weighed alike: the strongest recommender that learns in a second."""
     return Blend([ItemTransitions(), EASE()], name="transitions + EASE")
+
+
+def hybrid_with_transformer(repeats: bool = False) -> LearnedRanker:
+    """The `hybrid` of models that read the order of events, with a transformer among its sources."""
+    ranker = hybrid(repeats=repeats)
+    ranker.sources.append(_network("SequenceTransformer")())
+    ranker.name = "hybrid + transformer"
+    return ranker
+
+
+def deep_ranker(in_order: bool = True, repeats: bool = False) -> MatrixRecommender:
+    """A network in the place of the hybrid's trees, over the same candidates of the same sources."""
+    return _network("NetworkRanker")(hybrid(in_order).sources, repeats=repeats)
 
 
 def hybrid(in_order: bool = True, repeats: bool = False) -> LearnedRanker:
@@ -82,10 +97,27 @@ MAKERS: dict[ShelfName, Callable[..., MatrixRecommender]] = {
     "knowledge graph": KnowledgeGraph,
     "transitions + EASE": transitions_and_ease,
     "hybrid": hybrid,
+    "deep ranker": deep_ranker,
+    "hybrid + transformer": hybrid_with_transformer,
 }
 """Name on the shelf -> an unfitted model; what may be tuned stands in the `space` of its class."""
 
-_ORDER = ("item transitions", "item-KNN, recency", "user-KNN, recency", "EASE, recency", "transitions + EASE")
+NETWORKS: dict[ShelfName, tuple[str, dict[str, Any]]] = {
+    "transformer": ("SequenceTransformer", {}),
+    "GRU": ("RecurrentRecommender", {"cell": "GRU"}),
+    "LSTM": ("RecurrentRecommender", {"cell": "LSTM"}),
+    "mean of history": ("RecurrentRecommender", {"cell": "mean"}),
+    "two-tower": ("TwoTower", {}),
+    "NeuMF": ("NeuralCF", {}),
+    "LightGCN": ("LightGCN", {}),
+    "MMoE": ("MultiTask", {}),
+}
+"""The same of networks: class and fixed options. Their classes need torch, so they are imported when asked for."""
+
+_ORDER = (
+    "item transitions", "item-KNN, recency", "user-KNN, recency", "EASE, recency", "transitions + EASE", "transformer",
+    "GRU", "LSTM", "hybrid + transformer",
+)  # fmt: skip
 _TIMES = ("recent popularity", "seasonal popularity")
 _LABELS = ("content by attribute", "naive Bayes", "knowledge graph", "iALS with features")
 LACKING = {
@@ -102,10 +134,22 @@ def from_shelf(names: Sequence[str], dataset: Dataset | None = None) -> dict[str
     Raises UsageError for a name that is not on the shelf.
     """
     for name in names:
-        if name not in MAKERS:
+        if name not in SHELF_NAMES:
             raise unknown_name("model", name, SHELF_NAMES)
-    timeless = {"hybrid": partial(hybrid, in_order=False)} if dataset and not dataset.has("timestamp") else {}
-    return {name: timeless.get(name, MAKERS[name]) for name in dict.fromkeys(names)}  # type: ignore[index]
+    makers: dict[str, Callable[..., MatrixRecommender]] = dict(MAKERS)  # type: ignore[arg-type]
+    if dataset and not dataset.has("timestamp"):
+        makers["hybrid"] = partial(hybrid, in_order=False)
+        makers["deep ranker"] = partial(deep_ranker, in_order=False)
+    for name, (kind, fixed) in NETWORKS.items():
+        if name in names:
+            makers[name] = partial(_network(kind), **fixed) if fixed else _network(kind)
+    return {name: makers[name] for name in dict.fromkeys(names)}
+
+
+def _network(kind: str) -> Callable[..., Any]:
+    from avrec_lib import models
+
+    return getattr(models, kind)
 
 
 def lacking(name: str, dataset: Dataset) -> str | None:

@@ -13,10 +13,10 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from avrec_lib.errors import UsageError
+from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.networks.checkpoint import Checkpoint, State
 from avrec_lib.networks.curves import curves
-from avrec_lib.networks.precision import Precision, autocast
+from avrec_lib.networks.precision import PRECISIONS, Precision, autocast
 from avrec_lib.networks.threads import device, threads
 from avrec_lib.progress import meter
 from avrec_lib.strings import say
@@ -25,7 +25,10 @@ from avrec_lib.strings import say
 class Learner(Protocol):
     """What can be trained: a network, the batches of an epoch, the loss of one, and how good it is by now."""
 
-    network: nn.Module
+    @property
+    def network(self) -> nn.Module:
+        """What is trained, in place."""
+        ...
 
     def batches(self, rng: np.random.Generator) -> Sequence[Any]:
         """The batches of one epoch, in the order in which they are learned from."""
@@ -62,6 +65,25 @@ class Plan:
     precision: Precision = "auto"
     threads: int | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole = {"epochs": 1, "batch": 1, "patience": 1, "threads": 1, "seed": 0}
+        for name, least in whole.items():
+            value = getattr(self, name)
+            if value is None and name in ("patience", "threads"):
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise UsageError("{name} is a whole number from {least} up, but is {number}.", name=name, least=least,
+                                 number=value)  # fmt: skip
+        if not (self.learning_rate > 0 and self.clip > 0 and self.weight_decay >= 0 and self.warm_up >= 0):
+            raise UsageError(
+                "Training takes a learning_rate and a clip above 0, a weight_decay and a warm_up of 0 or more, not "
+                "{options}.", options=(self.learning_rate, self.clip, self.weight_decay, self.warm_up),
+            )  # fmt: skip
+        if not 0 <= self.averaging < 1:
+            raise UsageError("averaging must be from 0, below 1, but is {averaging}.", averaging=self.averaging)
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
 
 
 def train(learner: Learner, plan: Plan, name: str, checkpoint: Checkpoint | None = None) -> pl.DataFrame:

@@ -22,13 +22,14 @@ def full_softmax(states: Tensor, targets: Tensor, items: Tensor, smoothing: floa
 
 
 def sampled_softmax(states: Tensor, targets: Tensor, items: Tensor, sample: Tensor, log_chance: Tensor) -> Tensor:
-    """Softmax over each target and the items of `sample` (n,), each score less ln of its chance to be there.
+    """Softmax over each target and the items of `sample` (n,), whose scores are less ln of their chance to be there.
 
-    `log_chance` (items,) is ln of the expected number of times that an item is drawn. The correction makes the sampled
-    gradient that of the full softmax in expectation as n grows (Bengio and Senécal 2008; Yi et al. 2019, "logQ").
-    A sampled item that is the target itself is no negative of it.
+    `log_chance` (items,) is ln of the expected number of times that an item is drawn. Drawn items so corrected stand
+    for all items but the target, and the gradient nears that of the full softmax as n grows (Bengio and Senécal 2008).
+    The target is there for certain, so its own score stays as it is (Khrylchenko et al. 2025, "Correcting the LogQ
+    correction"), and drawn again it is no negative of itself.
     """
-    positive = (states * items[targets]).sum(1, keepdim=True) - log_chance[targets, None]
+    positive = (states * items[targets]).sum(1, keepdim=True)
     negative = states @ items[sample].T - log_chance[sample]
     negative = negative.masked_fill(sample[None] == targets[:, None], -torch.inf)
     scores = torch.cat([positive, negative], dim=1).float()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from avrec_lib.errors import UsageError
 from avrec_lib.networks.packing import Packed
 
 
@@ -14,12 +15,12 @@ class CausalTransformer(nn.Module):
 
     A token sees those before it and itself. Where it stands is told by a bias of each attention head for each
     distance, learned, so that a run cut out of a history means the same wherever it was cut (Raffel et al. 2020). It
-    begins as −slope · distance with slopes from 1 down to 2⁻⁸ (Press et al. 2022): what was lately counts more.
+    begins as −slope · distance with slopes down to 2⁻⁸ (Press et al. 2022): what was lately counts more.
     """
 
     def __init__(self, width: int, blocks: int, heads: int, longest: int, dropout: float) -> None:
         super().__init__()
-        slopes = 2.0 ** -torch.linspace(0, 8, heads + 1)[1:] if heads > 1 else torch.tensor([0.1])
+        slopes = 2.0 ** -torch.linspace(0, 8, heads + 1)[1:]
         distances = torch.arange(longest, dtype=torch.float32)
         self.bias = nn.Parameter(-slopes[:, None] * distances)  # (heads, distances)
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(blocks))
@@ -42,6 +43,11 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
+        if width % heads:
+            raise UsageError(
+                "A width of {width} cannot be shared by {heads} heads.", hint="Make it a multiple.", width=width,
+                heads=heads,
+            )  # fmt: skip
         self.heads = heads
         self.norm_of_attention, self.norm_of_forward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.inward, self.outward = nn.Linear(width, 3 * width), nn.Linear(width, width)

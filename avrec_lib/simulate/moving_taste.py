@@ -48,7 +48,7 @@ def stored_user_truth(dataset: Dataset) -> pl.DataFrame:
     if not path.is_file():
         raise DataError(
             "{name} does not say whose taste moves: only a simulated data set knows it.",
-            hint="Simulate one with: avrec data get simulated --drifting-share .5 --jumps .1", name=dataset.name,
+            hint="Simulate one with: avrec data get simulated-moving", name=dataset.name,
         )  # fmt: skip
     return pl.read_parquet(path)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import polars as pl
 
 from avrec_lib.errors import unknown_name
-from avrec_lib.simulate.options import KINDS
 
 MEASURED: dict[str, list[tuple[str, float, int, str]]] = {
     "music": [
@@ -36,6 +35,6 @@ def measured_shapes(kind: str) -> pl.DataFrame:
     Raises UsageError for an unknown kind.
     """
     if kind not in MEASURED:
-        raise unknown_name("world", kind, KINDS)
+        raise unknown_name("world", kind, MEASURED)
     schema = {"shape": pl.String, "value": pl.Float64, "n": pl.Int64, "source": pl.String}
     return pl.DataFrame(MEASURED[kind], schema=schema, orient="row")

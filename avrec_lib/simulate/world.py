@@ -40,5 +40,5 @@ class World:
 
 
 def make_world(kind: str = "video", seed: int = 0, **changes: Any) -> World:
-    """The default world of that kind (video, music), with some of the numbers of `WorldOptions` changed."""
+    """The default world of that kind (video, music, moving), with some of the numbers of `WorldOptions` changed."""
     return World(options_of(kind, **changes), seed)

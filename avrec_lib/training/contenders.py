@@ -114,9 +114,14 @@ def champion(
 
 
 def costs(trials: Sequence[Trial]) -> pl.DataFrame:
-    """Columns model, learn_seconds, answer_seconds, peak_memory_mb: means over the trials of each model."""
-    rows = [(one.model, one.fit_seconds, one.recommend_seconds, one.peak_memory_mb) for one in trials]
-    schema = {"model": pl.String, **dict.fromkeys(("learn_seconds", "answer_seconds", "peak_memory_mb"), pl.Float64)}
+    """Columns model, learn_seconds, answer_seconds, peak_memory_mb, p95_ms: means over the trials of each model.
+
+    `p95_ms` is null where no single request was asked.
+    """
+    rows = [(one.model, one.fit_seconds, one.recommend_seconds, one.peak_memory_mb, one.p95_milliseconds)
+            for one in trials]  # fmt: skip
+    columns = ("learn_seconds", "answer_seconds", "peak_memory_mb", "p95_ms")
+    schema = {"model": pl.String, **dict.fromkeys(columns, pl.Float64)}
     return pl.DataFrame(rows, schema, orient="row").group_by("model", maintain_order=True).mean()
 
 

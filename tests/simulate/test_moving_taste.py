@@ -15,6 +15,7 @@ from avrec_lib.simulate import LOGGING, Run, drift_groups, make_world, run
 from avrec_lib.simulate import people as crowd
 from avrec_lib.simulate.dataset import simulate_dataset
 from avrec_lib.simulate.moving_taste import GROUPS, UserTruth, stored_user_truth
+from avrec_lib.simulate.options import LATER
 
 SMALL = {"items": 600, "topics": 6}
 BEFORE = (394, 19209.8, 878583)
@@ -67,6 +68,30 @@ def test_a_jump_exchanges_what_the_dearest_interest_and_another_set_the_user_apa
     assert (people.jumps == 1).all() and (people.last_jump == 1).all()
 
 
+def test_several_interests_may_be_dropped_at_once_and_half_of_them_at_most() -> None:
+    world = make_world("video", drift=0.0, jumps=1.0, interests_a_jump=8)
+    people = crowd.draw_people(world, 500, 0)
+    crowd.jump(people, world, 0, 1)
+    dearest = np.argsort(-people.began, axis=1)[:, :8]
+    own_before, own_after = (taste - world.hidden.topic_taste for taste in (people.began, people.taste))
+    assert np.allclose(np.sort(own_before, axis=1), np.sort(own_after, axis=1), atol=1e-5)
+    kept = np.isclose(own_before, own_after, atol=1e-5)
+    assert not kept.any()  # eight of sixteen change places with the other eight
+    assert np.take_along_axis(people.taste, dearest, axis=1).mean() < 0 < people.began.max(axis=1).mean()
+    with pytest.raises(UsageError, match="interests_a_jump = 9: expected 1 to 8"):
+        make_world("video", interests_a_jump=9)
+
+
+def test_an_observed_taste_that_fades_forgets_old_clicks_and_what_was_stated() -> None:
+    lasting, fading = (
+        run(make_world("video", **SMALL, search=0.0, taste_memory=memory), LOGGING, users=100, days=5).people.observed
+        for memory in (1.0, 0.5)
+    )
+    assert (fading.sum(axis=1) < lasting.sum(axis=1)).all()
+    nobody_came = fading.sum(axis=1).min()
+    assert nobody_came == pytest.approx(6.0 * 0.5**4)  # clicks that the stated taste is worth, four nights later
+
+
 def test_jumps_come_as_often_as_asked_for() -> None:
     people = moved(20, jumps=0.1)
     assert people.jumps.mean() == pytest.approx(2.0, abs=4 * np.sqrt(20 * 0.09 / 3000))
@@ -75,7 +100,7 @@ def test_jumps_come_as_often_as_asked_for() -> None:
 def test_a_world_in_which_all_drift_and_none_jump_is_the_world_that_was_there_before() -> None:
     world = make_world("video", **SMALL, drifting_share=1.0, jumps=0.0)
     assert world.fingerprint == make_world("video", **SMALL).fingerprint
-    assert "jumps" not in world.options.canonical() and "drifting_share" not in world.options.canonical()
+    assert not any(name in world.options.canonical() for name in LATER)
     assert '"jumps":0.1' in make_world("video", jumps=0.1).options.canonical()
     rounds = run(world, LOGGING, users=100, days=5, seed=3).rounds
     assert (int(rounds.clicked.sum()), round(float(rounds.watched.sum()), 1), int(rounds.item.sum())) == BEFORE
@@ -130,7 +155,7 @@ def test_the_truth_stands_beside_a_simulated_data_set_and_only_there(home: Path)
     assert stored_user_truth(still)["drifting"].all()
     assert drift_groups(moving, QUERIES).height == 3
     (moving.folder / "user_truth.parquet").unlink()
-    with pytest.raises(DataError, match="does not say whose taste moves"):
+    with pytest.raises(DataError, match=r"does not say whose taste moves.*simulated-moving"):
         drift_groups(moving, QUERIES)
 
 
