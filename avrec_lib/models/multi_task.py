@@ -11,6 +11,7 @@ import polars as pl
 import torch
 from torch import nn
 
+from avrec_lib.data.dataset import fingerprint
 from avrec_lib.data.facts import Fact
 from avrec_lib.data.outcomes import TASKS, USUAL_TASKS, task_outcomes
 from avrec_lib.errors import UsageError, unknown_name
@@ -199,6 +200,10 @@ class MultiTask(NeuralRecommender):
             for inputs in network.inputs:
                 inputs.items.weight[torch.from_numpy(~met).to(inputs.items.weight.device)] = 0  # type: ignore[union-attr, operator, index]
 
+    def _configuration(self, interactions: Interactions) -> dict[str, Any]:
+        shown = None if self._rows is None else fingerprint({"impressions": self._rows.lazy()})
+        return {**super()._configuration(interactions), "impressions": shown}
+
     def _prepare(self, items: int) -> None:
         codes, starts, tasks = self.label_codes, self.label_starts, self.learned_tasks
         if starts.shape != (items + 1,) or starts[0] != 0 or starts[-1] != len(codes) or (np.diff(starts) < 0).any():
@@ -252,8 +257,14 @@ class MultiTask(NeuralRecommender):
             chances[f"chance_{task}"] = pl.Series(found).fill_nan(None)
         return impressions.with_columns(**chances)
 
-    def taught(self, impressions: pl.DataFrame) -> tuple[Requests, Impressions]:
-        """Rows with a column of labels for each task (`data.outcomes`) as the arrays that its network learns from."""
+    def learner_of(self, impressions: pl.DataFrame) -> TaskLearner:
+        """What would train the network further on rows with a column of labels for each task (`data.outcomes`)."""
         names = json.loads(self.platform_names.tobytes())
-        found = shown_on_requests(self._fitted(), with_cuts(impressions), self.task_names, self.length, names)
-        return found[0], found[1]
+        require_columns(("user_id", "item_id", *self.task_names), impressions.columns, Events, "impressions")
+        requests, shown, _ = shown_on_requests(
+            self._fitted(), with_cuts(impressions), self.task_names, self.length, names
+        )
+        assert isinstance(self.network, TaskNetwork)
+        return TaskLearner(
+            self.network, requests, shown, batch=self.batch, decay=self.decay, balance=self.balance, seed=self.seed
+        )
