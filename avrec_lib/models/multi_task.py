@@ -67,9 +67,9 @@ class MultiTask(NeuralRecommender):
         "weights", "learned_tasks", "label_codes", "label_starts", "platform_names"
     )  # fmt: skip
     space: ClassVar[Space] = {
-        "width": OneOf(16, 32, 64), "hidden": OneOf(16, 32, 64), "experts": OneOf(2, 4, 8),
+        "width": OneOf(8, 16, 32, 64), "hidden": OneOf(16, 32, 64), "experts": OneOf(2, 4, 8),
         "dropout": Real(0.0, 0.6), "learning_rate": Real(3e-4, 1e-2, log=True),
-        "weight_decay": Real(1e-3, 1.0, log=True), "decay": Real(0.8, 1.0), "balance": OneOf(*BALANCES),
+        "weight_decay": Real(1e-3, 3.0, log=True), "decay": Real(0.8, 1.0), "balance": OneOf(*BALANCES),
     }  # fmt: skip
     facts: Sequence[Fact] = ()
     _rows: pl.DataFrame | None = None
@@ -78,9 +78,9 @@ class MultiTask(NeuralRecommender):
     def __init__(
         self, tasks: Sequence[str] = USUAL_TASKS, architecture: Architecture = "MMoE",
         task_weights: Mapping[str, float] | None = None, balance: Balance = "mean",
-        attributes: Sequence[str] = SHARED, width: int = 32, experts: int = 4, hidden: int = 32, length: int = 50,
-        decay: float = 0.95, dropout: float = 0.2, negatives: int = 4, epochs: int = 10, batch: int = 2048,
-        learning_rate: float = 2e-3, weight_decay: float = 0.01, warm_up: float = 1.0, decays: bool = True,
+        attributes: Sequence[str] = SHARED, width: int = 16, experts: int = 4, hidden: int = 32, length: int = 50,
+        decay: float = 0.95, dropout: float = 0.1, negatives: int = 4, epochs: int = 8, batch: int = 2048,
+        learning_rate: float = 2e-3, weight_decay: float = 1.0, warm_up: float = 1.0, decays: bool = True,
         averaging: float = 0.0, patience: int | None = None, precision: Precision = "auto", seed: int = 0,
         threads: int | None = None,
     ) -> None:  # fmt: skip
@@ -184,10 +184,13 @@ class MultiTask(NeuralRecommender):
         assert isinstance(network, TaskNetwork)
         requests, shown, negatives = self._taught
         plan = self._plan()
-        return TaskLearner(
+        learner = TaskLearner(
             network, requests, shown, batch=plan.batch, decay=self.decay, balance=self.balance,
             negatives=negatives, held_out=plan.patience is not None, seed=plan.seed,
         )  # fmt: skip
+        if self.balance == "uncertainty":
+            learner.weigh_by_rates()
+        return learner
 
     def _finish(self, network: nn.Module, interactions: Interactions) -> None:
         """What was never met becomes the mean of what was; embeddings of items that nobody met become 0."""

@@ -116,6 +116,16 @@ class TaskLearner:
         self.questions = self.shown(self.asked)
         self.rates = _rates(self.shown(self.learned).labels)
 
+    @torch.no_grad()
+    def weigh_by_rates(self) -> None:
+        """Begin the learned weights of tasks where they are best for predicting the constant chance: s_t = ln(2 H_t).
+
+        H_t is the entropy of the share of ones; e^−s · H + s / 2 is least there. So a rare outcome counts from the
+        first step, not only once its weight has been learned.
+        """
+        entropy = -(self.rates * np.log(self.rates) + (1 - self.rates) * np.log(1 - self.rates))
+        self.network.log_variances.copy_(torch.from_numpy(np.log(2 * entropy)))
+
     def batches(self, rng: np.random.Generator) -> list[np.ndarray]:
         """Rows of requests at random, about as many as have `batch` impressions."""
         self._draw(rng)

@@ -25,7 +25,7 @@ from avrec_lib.training.several_tasks import task_conflict
 def tiny(**options: Any) -> MultiTask:
     return MultiTask(**{
         "width": 8, "hidden": 8, "experts": 2, "epochs": 25, "batch": 512, "learning_rate": 0.01, "dropout": 0.0,
-        "threads": 1, **options,
+        "weight_decay": 0.01, "threads": 1, **options,
     })  # fmt: skip
 
 

@@ -60,6 +60,16 @@ def test_uncertainty_weighs_the_loss_of_a_task_and_pays_for_it() -> None:
     assert learner.loss(np.arange(2))[0].item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_rare_outcome_counts_from_the_first_step() -> None:
+    net = network()
+    labels = [[row < 50, row < 2] for row in range(100)]
+    TaskLearner(net, requests(100), impressions(labels), batch=10, decay=1.0).weigh_by_rates()
+    shares = np.array([50.5, 2.5]) / 101
+    entropy = -shares * np.log(shares) - (1 - shares) * np.log(1 - shares)
+    weights = np.exp(-net.log_variances.detach().numpy())
+    assert weights == pytest.approx(1 / (2 * entropy), rel=1e-5)
+
+
 def test_items_drawn_beside_a_choice_say_nothing_where_their_user_chose_them() -> None:
     chosen = np.array([0 * 6 + 1, 0 * 6 + 2, 1 * 6 + 5])
     draws = Negatives(20, np.array([1, 2, 5]), users=np.array([0, 1]), chosen=chosen, catalogue=6)
