@@ -70,8 +70,8 @@ def profiles_of(interactions: Interactions) -> tuple[pl.Series, np.ndarray, np.n
     table = users.with_columns(pl.lit(None, kind).alias(name) for name, kind in absent.items() if name not in users)
     if AGE_BAND not in users.columns:
         last_year = interactions.log.select(pl.col("timestamp").cast(TIME).max().dt.year()).item()
-        age = pl.coalesce("age", pl.lit(last_year, pl.Int32) - pl.col("birth_year"))
-        table = table.with_columns((age // _YEARS).alias(AGE_BAND))
+        told_age, born = (pl.col(name).cast(pl.Float64).fill_nan(None) for name in ("age", "birth_year"))
+        table = table.with_columns((pl.coalesce(told_age, last_year - born) // _YEARS).alias(AGE_BAND))
     table = table.unique("user_id", keep="first").sort("user_id")
     told = [name for name in PROFILE if table.get_column(name).null_count() < table.height]
     codes = table.select(pl.col(name).rank("dense").fill_null(0).cast(pl.Int32) for name in told)

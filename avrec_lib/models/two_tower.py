@@ -59,6 +59,8 @@ class TwoTower(NeuralRecommender):
         "decay": Real(0.8, 1.0),
         "dropout": Real(0.0, 0.6),
         "id_dropout": Real(0.1, 0.9),
+        "temperature": Real(0.03, 0.5, log=True),
+        "epochs": Whole(5, 40, log=True),
         "learning_rate": Real(5e-4, 1e-2, log=True),
     }
     learned = ("weights", "vectors", "users", "profiles", "values", "moments")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from avrec_lib.networks.next_item import PLACES, _held_out
@@ -48,7 +48,8 @@ class InBatch:
         longest: int, decay: float, id_dropout: float, strangers: float, batch: int, in_order: bool,
         held_out: bool, seed: int,
     ) -> None:  # fmt: skip
-        self.network, self.items, self.starts = network, items, starts
+        self.network: nn.Module = network
+        self.towers, self.items, self.starts = network, items, starts
         self.profiles, self.context = profiles, context
         self.longest, self.decay, self.batch = longest, decay, batch
         self.id_dropout, self.strangers, self.in_order = id_dropout, strangers, in_order
@@ -75,8 +76,8 @@ class InBatch:
         columns, targets = self._distinct(self._items_at(events))
         counts = np.bincount(targets)
         hidden = [rng.random(len(events)) < self.strangers for _ in range(3)]
-        of_items = self.network.items(columns, self._with_id(columns, rng))
-        users, items = sharpened(self._users(events, hidden, rng), of_items, self.network.temperature)
+        of_items = self.towers.items(columns, self._with_id(columns, rng))
+        users, items = sharpened(self._users(events, hidden, rng), of_items, self.towers.temperature)
         place = users.device
         facts = (torch.from_numpy(each.astype(np.float32)).to(place) for each in (counts, self.chance[columns]))
         return in_batch_softmax(users @ items.T, torch.from_numpy(targets).to(place), *facts), len(events)
@@ -91,7 +92,7 @@ class InBatch:
         return np.flatnonzero(there), (np.cumsum(there) - 1)[items]
 
     def _with_id(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return (rng.random(len(rows)) >= self.id_dropout) | ~self.network.items.content.known[rows]
+        return (rng.random(len(rows)) >= self.id_dropout) | ~self.towers.items.content.known[rows]
 
     def _users(
         self, events: np.ndarray, hidden: Sequence[np.ndarray] | None, rng: np.random.Generator | None
@@ -107,21 +108,21 @@ class InBatch:
         lengths = np.minimum(whole, self.longest)
         rows, places = self._distinct(self._items_at(runs(events - lengths, lengths)))
         with_id = np.ones(len(rows), bool) if rng is None else self._with_id(rows, rng)
-        history = pooled(self.network.items(rows, with_id), places, lengths, decayed(lengths, self.decay))
+        history = pooled(self.towers.items(rows, with_id), places, lengths, decayed(lengths, self.decay))
         place = history.device
         told = (whole, profiles.astype(np.int64), context.astype(np.float32))
-        return self.network.users(history, *(torch.from_numpy(each).to(place) for each in told))
+        return self.towers.users(history, *(torch.from_numpy(each).to(place) for each in told))
 
     def validate(self) -> dict[str, float]:
         """NDCG at 10 of the items held out, what their users already had hidden."""
         if not len(self.asked):
             return {}
         everything = np.arange(len(self.chance))
-        vectors, gains = self.network.items(everything, np.ones(len(everything), bool)), []
+        vectors, gains = self.towers.items(everything, np.ones(len(everything), bool)), []
         unknown = torch.from_numpy(self.chance == 0).to(device())
         for rows in np.array_split(self.asked, max(1, len(self.asked) // 200)):
             events = self.starts[rows + 1] - 1
-            users, items = sharpened(self._users(events, None, None), vectors, self.network.temperature)
+            users, items = sharpened(self._users(events, None, None), vectors, self.towers.temperature)
             scores = (users @ items.T).float().masked_fill(unknown, -torch.inf)
             own = scores.gather(1, torch.from_numpy(self._items_at(events).astype(np.int64)).to(scores.device)[:, None])
             whole = events - self.starts[rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ class Content:
     labels: sparse.csr_matrix
     numbers: np.ndarray
 
-    @property
+    @cached_property
     def known(self) -> np.ndarray:
         """Whether each item has content, (items,) bool."""
         return (self.labels.getnnz(axis=1) > 0) | self.numbers.any(axis=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -24,12 +25,12 @@ NEW = pl.DataFrame(
 )
 
 
-def small(**options) -> TwoTower:
-    told = {"width": 8, "epochs": 25, "learning_rate": 0.05, "decay": 1.0, "in_order": False} | options
+def small(**options: Any) -> TwoTower:
+    told: dict[str, Any] = {"width": 8, "epochs": 25, "learning_rate": 0.05, "decay": 1.0, "in_order": False} | options
     return TwoTower(**{"strangers": 0.0, "threads": 1, "dimensions": 0, "temperature": None, **told})
 
 
-def first(model: Recommender, *queries: str | Query, **more) -> list[str]:
+def first(model: Recommender, *queries: str | Query, **more: Any) -> list[str]:
     ranked = model.recommend(queries, k=1, **more)
     return ranked["item_id"].to_list()
 
@@ -43,10 +44,10 @@ class TestWithContentAndDirections(RecommenderContract):
     def make(self) -> Recommender:
         model = small(temperature=0.3, epochs=40)
 
-        def fit(train: pl.DataFrame, items: pl.DataFrame | None = None, users: pl.DataFrame | None = None):
+        def fit(train: pl.DataFrame, items: pl.DataFrame | None = None, users: Any = None) -> TwoTower:
             return TwoTower.fit(model, train, parity(train) if items is None else items, users)
 
-        model.fit = fit  # type: ignore[method-assign]
+        model.fit = fit
         return model
 
 
@@ -125,6 +126,7 @@ def test_a_new_user_is_answered_from_the_moment_alone() -> None:
 
 def test_items_held_out_say_when_to_stop() -> None:
     model = small(patience=2, epochs=50).fit(checkerboard(30, 20))
+    assert model.curves is not None
     assert "validation ndcg@10" in model.curves["curve"].to_list()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -25,10 +27,17 @@ def towers(known: bool = True, context: int = 2) -> Towers:
     return Towers(ItemTower(content(known), 4, 0.0), UserTower(4, np.array([3]), context, 0.0), None).eval()
 
 
-def learner(network: Towers, in_order: bool = True, held_out: bool = False, **options) -> InBatch:
+def learner(network: Towers, in_order: bool = True, held_out: bool = False, **options: Any) -> InBatch:
     items, starts = np.array([0, 2, 4, 1, 3, 0, 4, 2, 0]), np.array([0, 3, 6, 9])
     context = np.arange(18, dtype=np.float32).reshape(9, 2) / 18
-    told = {"longest": 2, "decay": 0.5, "id_dropout": 0.0, "strangers": 0.0, "batch": 4, "seed": 0} | options
+    told: dict[str, Any] = {
+        "longest": 2,
+        "decay": 0.5,
+        "id_dropout": 0.0,
+        "strangers": 0.0,
+        "batch": 4,
+        "seed": 0,
+    } | options
     return InBatch(network, items, starts, np.array([[1], [2], [0]]), context, in_order=in_order, held_out=held_out,
                    **told)  # fmt: skip
 
@@ -124,7 +133,7 @@ def test_training_lowers_the_loss_and_the_same_seed_gives_the_same_weights(known
         network = towers(known)
         hard = learner(network, id_dropout=0.2, strangers=0.2, batch=9)
         curves = train(hard, Plan(epochs=40, learning_rate=0.05, seed=3, threads=1), "towers")
-        losses = curves.filter(curve="train loss")["value"]
+        losses = curves.filter(curve="train loss")["value"].to_numpy()
         assert losses[-5:].mean() < 0.9 * losses[:3].mean()
         weights.append(torch.cat([each.detach().ravel() for each in network.parameters()]))
     assert torch.equal(*weights)
