@@ -3,9 +3,10 @@
     python tests/benchmarks/bench_light_gcn.py --data movielens-100k --seeds 3
 
 Full ranking, seen items hidden, all ratings positive, one thread. MovieLens-100K, 3 seeds: .0754 after 5 CPU seconds
-(no graph .0731, EASE .0728; RecBole's LightGCN .072 after 98), with recency .1122 (no graph .1030). Options were chosen inside the training rows (`--tune` shows what was tried there, once each). Differences are
-paired by user, all seeds of a user together; those of a relation are to choices alone, that of choices is to the same
-model without a graph (`layers=0`).
+(no graph .0731, EASE .0728; RecBole's LightGCN .072 after 98), with recency .1122 (no graph .1030). Options were chosen
+inside the training rows (`--tune` shows what was tried there, once each). Differences are paired by user, all seeds of
+a user together; those of a relation are to choices alone, that of choices is to the same model without a graph
+(`layers=0`).
 """
 
 from __future__ import annotations
