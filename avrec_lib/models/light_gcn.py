@@ -48,8 +48,8 @@ class LightGCN(NeuralRecommender):
     Training hides the share `hidden` of the choices of `batch` users at a time from their vectors and from the graph,
     and asks for it: what is to be found never helps to find itself. Every step spreads over the whole graph, so large
     logs want a large `batch`. `loss` is by default a softmax over all items up to 20,000, above them over `negatives`
-    drawn by how often they are chosen; "BPR" is the loss of the paper. On choices held
-    out of MovieLens-100K's training rows the softmax found NDCG@10 .073, BPR .065 and the sampled softmax .051.
+    drawn by how often they are chosen; "BPR" is the loss of the paper. On choices held out of the training rows of
+    MovieLens-100K the softmax had an NDCG@10 of .073, BPR .065 and the sampled softmax .051.
 
     `fit` raises DataError when no user has two items, and when a relation is asked for that nothing is known of.
     """

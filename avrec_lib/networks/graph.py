@@ -156,7 +156,8 @@ class GraphChoices:
         batch: int, loss: GraphLoss, hidden: float, negatives: int = 256,
         answers: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:  # fmt: skip
-        self.network, self.batch, self.of_loss = network, batch, loss
+        self.network: nn.Module = network
+        self.batch, self.of_loss = batch, loss
         self.hidden, self.negatives, self.answers = hidden, negatives, answers
         self.relation, self.co_choice = Relation(chosen), co_choice
         self.others = [Relation(groups).pair() for groups in others]

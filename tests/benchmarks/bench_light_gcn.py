@@ -2,10 +2,11 @@
 
     python tests/benchmarks/bench_light_gcn.py --data movielens-100k --seeds 3
 
-Full ranking, seen items hidden, all ratings positive, one thread; RecBole's LightGCN has .072 there after 98 CPU
-seconds. Options were chosen inside the training rows (`--tune` shows what was tried there, once each). Differences are
-paired by user, all seeds of a user together; those of a relation are to choices alone, that of choices is to the same
-model without a graph (`layers=0`).
+Full ranking, seen items hidden, all ratings positive, one thread. MovieLens-100K, 3 seeds: .0754 after 5 CPU seconds
+(no graph .0731, EASE .0728; RecBole's LightGCN .072 after 98), with recency .1122 (no graph .1030). Options were chosen
+inside the training rows (`--tune` shows what was tried there, once each). Differences are paired by user, all seeds of
+a user together; those of a relation are to choices alone, that of choices is to the same model without a graph
+(`layers=0`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -31,7 +33,7 @@ from avrec_lib.models import EASE, LightGCN
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 
 RECENCY = 0.85
-TRIED = [
+TRIED: list[dict[str, Any]] = [
     {}, {"layers": 0}, {"layers": 2}, {"loss": "BPR"}, {"loss": "BPR", "learning_rate": 0.2},
     {"loss": "sampled softmax"}, {"decay": RECENCY}, {"decay": RECENCY, "layers": 0}, {"decay": RECENCY, "layers": 2},
     {"relations": ("co-choice", "labels")}, {"relations": ("co-choice", "knowledge graph")},
