@@ -33,7 +33,8 @@ ShelfName = Literal[
     "popularity", "recent popularity", "seasonal popularity", "popularity in segment", "item transitions", "item-KNN",
     "item-KNN, recency", "user-KNN", "user-KNN, recency", "EASE", "EASE, recency", "iALS", "iALS with features", "BPR",
     "content by item", "content by attribute", "naive Bayes", "knowledge graph", "transitions + EASE", "hybrid",
-    "transformer", "GRU", "LSTM", "mean of history", "two-tower", "NeuMF", "LightGCN", "MMoE", "deep ranker",
+    "transformer", "GRU", "LSTM", "mean of history", "two-tower", "NeuMF", "LightGCN",
+    "LightGCN, recency", "MMoE", "deep ranker",
     "hybrid + transformer",
 ]  # fmt: skip
 SHELF_NAMES: tuple[ShelfName, ...] = get_args(ShelfName)
@@ -110,13 +111,14 @@ NETWORKS: dict[ShelfName, tuple[str, dict[str, Any]]] = {
     "two-tower": ("TwoTower", {}),
     "NeuMF": ("NeuralCF", {}),
     "LightGCN": ("LightGCN", {}),
+    "LightGCN, recency": ("LightGCN", {"decay": RECENCY}),
     "MMoE": ("MultiTask", {}),
 }
 """The same of networks: class and fixed options. Their classes need torch, so they are imported when asked for."""
 
 _ORDER = (
     "item transitions", "item-KNN, recency", "user-KNN, recency", "EASE, recency", "transitions + EASE", "transformer",
-    "GRU", "LSTM", "hybrid + transformer",
+    "GRU", "LSTM", "LightGCN, recency", "hybrid + transformer",
 )  # fmt: skip
 _TIMES = ("recent popularity", "seasonal popularity")
 _LABELS = ("content by attribute", "naive Bayes", "knowledge graph", "iALS with features")
