@@ -200,8 +200,9 @@ class MultiTask(NeuralRecommender):
         met = np.zeros(len(interactions.item_ids), dtype=bool)
         met[shown.items], met[interactions.past.items] = True, True
         with torch.no_grad():
-            for inputs in network.inputs:
-                inputs.items.weight[torch.from_numpy(~met).to(inputs.items.weight.device)] = 0  # type: ignore[union-attr, operator, index]
+            for inputs in network.readers():
+                weight = inputs.items.weight
+                weight[torch.from_numpy(~met).to(weight.device)] = 0
 
     def _configuration(self, interactions: Interactions) -> dict[str, Any]:
         shown = None if self._rows is None else fingerprint({"impressions": self._rows.lazy()})
@@ -217,7 +218,7 @@ class MultiTask(NeuralRecommender):
             raise ValueError("the tasks learned are not those of the options")
         super()._prepare(items)
         assert isinstance(self.network, TaskNetwork)
-        known = self.network.inputs[0].items.weight.any(dim=1).cpu().numpy()  # type: ignore[union-attr, operator]
+        known = self.network.readers()[0].items.weight.any(dim=1).cpu().numpy()
         self._ranked_items = known | (np.diff(starts) > 0)
 
     def _network_scores(self, histories: Histories) -> np.ndarray:
