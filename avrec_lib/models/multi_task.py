@@ -60,7 +60,8 @@ class MultiTask(NeuralRecommender):
     are all alike is left out, which `facts` says. Where no task is left, as in a log without impressions and always in
     `fit_interactions`, whose rows hold choices only, the one task is "choice": the first choice of an item, after what
     the user chose before it in the order of the log, against `negatives` items drawn alike from all that others chose.
-    `balance` is how tasks are weighed in training (`networks.task_learner`). Raises UsageError for an unknown task.
+    `balance` is how tasks are weighed in training (`networks.task_learner`): with "mean" a rare outcome, whose loss is
+    small, is hardly heard. Raises UsageError for an unknown task.
     """
 
     learned: ClassVar[tuple[str, ...]] = (
@@ -77,7 +78,7 @@ class MultiTask(NeuralRecommender):
 
     def __init__(
         self, tasks: Sequence[str] = USUAL_TASKS, architecture: Architecture = "MMoE",
-        task_weights: Mapping[str, float] | None = None, balance: Balance = "mean",
+        task_weights: Mapping[str, float] | None = None, balance: Balance = "uncertainty",
         attributes: Sequence[str] = SHARED, width: int = 16, experts: int = 4, hidden: int = 32, length: int = 50,
         decay: float = 0.95, dropout: float = 0.1, negatives: int = 4, epochs: int = 8, batch: int = 2048,
         learning_rate: float = 2e-3, weight_decay: float = 1.0, warm_up: float = 1.0, decays: bool = True,
