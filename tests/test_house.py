@@ -85,6 +85,11 @@ def test_training_knows_no_report_and_models_know_no_training():
     assert offenders("models", ("avrec_lib.training", "avrec_lib.report", "avrec_lib.runs", "avrec_lib.widgets")) == []
 
 
+def test_networks_know_arrays_and_no_recommender():
+    others = ("models", "training", "evaluate", "features", "content", "simulate", "policies", "report", "runs")
+    assert offenders("networks", tuple(f"avrec_lib.{room}" for room in others)) == []
+
+
 def test_widgets_know_recommenders_by_protocol_and_their_state_needs_no_browser():
     assert offenders("widgets", ("avrec_lib.models", "avrec_lib.training", "avrec_lib.runs")) == []
     drawn = ("view", "list_column", "finder", "labels", "live_figure", "figures", "showing")

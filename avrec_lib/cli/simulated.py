@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from avrec_lib.errors import UsageError
 from avrec_lib.strings import say
@@ -30,7 +30,7 @@ class Wanted:
         """The options that were given, as they are typed."""
         return [f"--{name.replace('_', '-')}" for name, value in vars(self).items() if value is not None]
 
-    def changes(self) -> dict[str, float]:
+    def changes(self) -> dict[str, Any]:
         """The numbers of the world that are not those of its kind."""
         asked = {"drifting_share": self.drifting_share, "jumps": self.jumps}
         return {name: value for name, value in asked.items() if value is not None}

@@ -6,7 +6,7 @@ import copy
 import inspect
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -33,7 +33,8 @@ class Trial:
     """The lists of one model on one split and what they cost: wall seconds, and memory in MiB above the start.
 
     The memory is that of the process at its most (`peak_memory`), and `p95_milliseconds` what one in twenty single
-    requests exceeds, where any were asked (`latency`). Lists that came from elsewhere have no cost.
+    requests exceeds, where any were asked (`latency`). `fitted` is the model that answered, where it was to be kept.
+    Lists that came from elsewhere have no cost.
     """
 
     model: str
@@ -44,6 +45,7 @@ class Trial:
     recommend_seconds: float | None = None
     peak_memory_mb: float | None = None
     p95_milliseconds: float | None = None
+    fitted: Recommender | None = field(default=None, repr=False)
 
     @property
     def queries(self) -> pl.DataFrame:
@@ -92,13 +94,13 @@ class Trial:
 
 def run_trial(
     model: Recommender, split: Split, k: int, items: pl.DataFrame | None = None, seed: int | None = None,
-    users: pl.DataFrame | None = None, single_requests: int = 0,
+    users: pl.DataFrame | None = None, single_requests: int = 0, keep: bool = False,
 ) -> Trial:  # fmt: skip
     """Fit a copy of `model` on the training rows of `split` and rank `k` items for each of its queries.
 
     Seen items are hidden exactly when the truth of the split was made without them. A model that has an option `seed`
     is given `seed`; `users` reach a model whose `fit` names that parameter. `single_requests` are asked one at a time
-    afterwards, for the time that one takes.
+    afterwards, for the time that one takes. `keep` leaves the fitted model in the trial.
     """
     model = copy.deepcopy(model)  # nothing learned on one window may reach the next
     if seed is not None and hasattr(model, "seed"):
@@ -112,7 +114,8 @@ def run_trial(
         finished = time.perf_counter()
     waited = p95_milliseconds(model, split, k, single_requests, candidates)
     seconds = (fitted_at - start, finished - fitted_at)
-    return Trial(model.name, split, _as_ranked(ranked), seed or 0, *seconds, peak.mib, waited)
+    kept = model if keep else None
+    return Trial(model.name, split, _as_ranked(ranked), seed or 0, *seconds, peak.mib, waited, kept)
 
 
 def _fit(
@@ -132,7 +135,7 @@ def _as_ranked(ranked: pl.DataFrame) -> pl.DataFrame:
 
 def run_trials(
     models: Sequence[Recommender], splits: Sequence[Split], k: int, *, seeds: Sequence[int] = (0,),
-    items: pl.DataFrame | None = None, users: pl.DataFrame | None = None, single_requests: int = 0,
+    items: pl.DataFrame | None = None, users: pl.DataFrame | None = None, single_requests: int = 0, keep: bool = False,
 ) -> list[Trial]:  # fmt: skip
     """Every model on every split (`run_trial`); a model with an option `seed` once for each of `seeds`, others once.
 
@@ -144,7 +147,7 @@ def run_trials(
     trials = []
     with meter(say("Models"), len(planned), say("trials")) as shown:
         for model, split, seed in planned:
-            trials.append(run_trial(model, split, k, items, seed, users, single_requests))
+            trials.append(run_trial(model, split, k, items, seed, users, single_requests, keep))
             shown.advance()
     return trials
 

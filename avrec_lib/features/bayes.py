@@ -72,15 +72,24 @@ class NaiveBayes:
         always knows. Labels that the model does not know are left out; None where no other is left. Infinite where
         something happened that maximum likelihood without smoothing holds to be impossible.
         """
-        codes = {label: place for place, label in enumerate(self.labels)}
-        known = rows.filter(pl.col("label").is_in(self.labels))
+        known = self.surprise(rows, prior, general_share)
         if known.is_empty():
             return None
+        return float(np.average(known["surprise"], weights=known["weight"]))
+
+    def surprise(
+        self, rows: pl.DataFrame, prior: pl.DataFrame | None = None, general_share: float = 0.2
+    ) -> pl.DataFrame:
+        """`rows` of a label that the model knows, and their `surprise` −ln P(u | c): what `cross_entropy` is made of.
+
+        Infinite where the model held the label to be impossible.
+        """
+        codes = {label: place for place, label in enumerate(self.labels)}
+        known = rows.filter(pl.col("label").is_in(self.labels))
         columns = known["label"].replace_strict(codes, return_dtype=pl.Int64).to_numpy()
         given = np.nan_to_num(self.posterior(known, prior, general_share)[np.arange(known.height), columns], nan=0.0)
-        weights = known["weight"].to_numpy()
         with np.errstate(divide="ignore"):
-            return float(-(weights * np.log(given)).sum() / weights.sum())
+            return known.with_columns(surprise=pl.Series(-np.log(given)))
 
     def _priors(self, contexts: pl.DataFrame, prior: pl.DataFrame | None, general_share: float) -> np.ndarray:
         """ln P(u), one row a context: (rows, labels)."""

@@ -1,40 +1,33 @@
-"""A ranker learned over the candidates of other models: what each of them says, and what else is known."""
+"""A ranker of trees learned over the candidates of other models: what each of them says, and what else is known."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avrec_lib.errors import UsageError
-from avrec_lib.models.candidate_features import Candidates, ItemFacts, candidates_of
-from avrec_lib.models.histories import Histories
-from avrec_lib.models.interactions import Interactions
+from avrec_lib.models.candidate_features import Candidates
+from avrec_lib.models.candidate_ranker import FACTS, CandidateRanker, Taught
 from avrec_lib.models.matrix_recommender import MatrixRecommender
-from avrec_lib.models.questions import last_choices
-from avrec_lib.models.top_k import UNRANKED
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-_ROWS = 256  # queries whose candidates are worked out at a time
-FEWEST_ANSWERS = 20
 _FEW = 20_000  # candidates
 
 
-class LearnedRanker(MatrixRecommender):
+class LearnedRanker(CandidateRanker):
     """LightGBM's LambdaRank (Burges 2010, "From RankNet to LambdaRank to LambdaMART") over the candidates of `sources`.
 
-    The `candidates` of a query are the best by the mean of the sources' standard scores; behind them the rest follows
-    in that order. It learns from questions made inside the training rows: the last `questions` choices of each user are
-    hidden from the sources, and asked one after the other; then the sources learn from all rows. What it sees of a
-    candidate is named in `candidate_features`. With fewer than 20 answers among the candidates there is nothing to
-    learn, and the mean decides. `repeats` lets items of the history be candidates, as music needs.
+    How it comes to its candidates, its questions and what it learns from stands in `CandidateRanker`: the last
+    `questions` choices of each user are hidden from the sources, and asked one after the other. With fewer than 20
+    answers among the candidates there is nothing to learn, and the mean of the sources decides. `repeats` lets items of
+    the history be candidates, as music needs.
     """
 
-    learned = ("booster", *(f"fact_{field.name}" for field in fields(ItemFacts)))
+    learned = ("booster", *FACTS)
 
     def __init__(
         self, sources: Sequence[MatrixRecommender], candidates: int = 60, questions: int = 8, trees: int = 200,
@@ -50,26 +43,9 @@ class LearnedRanker(MatrixRecommender):
                 options=(len(self.sources), candidates, questions, trees, leaves, learning_rate),
             )  # fmt: skip
 
-    @property
-    def parts(self) -> Sequence[MatrixRecommender]:
-        return self.sources
-
-    def _learn(self, interactions: Interactions) -> None:
-        earlier, asked, answers = last_choices(interactions, self.questions, self.seed, self.repeats)
-        for source in self.sources:
-            source.fit_interactions(earlier)
-        found = self._candidates(asked, ItemFacts.of(earlier))
-        is_answer = found.items == answers[found.rows]
-        taught = np.isin(found.rows, found.rows[is_answer])  # without the answer among them candidates teach nothing
-        text = " "
-        if is_answer.sum() >= FEWEST_ANSWERS:
-            text = self._boosted(found.features[taught], is_answer[taught], found.rows[taught])
+    def _learn_order(self, taught: Taught | None) -> None:
+        text = " " if taught is None else self._boosted(taught.found.features, taught.is_answer, taught.found.rows)
         self.booster = np.frombuffer(text.encode(), dtype=np.uint8)
-        for source in self.sources:
-            source.fit_interactions(interactions)
-        facts = ItemFacts.of(interactions)
-        for field in fields(facts):
-            setattr(self, f"fact_{field.name}", getattr(facts, field.name))
 
     def _boosted(self, features: np.ndarray, is_answer: np.ndarray, rows: np.ndarray) -> str:
         import lightgbm
@@ -85,47 +61,14 @@ class LearnedRanker(MatrixRecommender):
         return lightgbm.train(options, data, num_boost_round=self.trees).model_to_string()
 
     def _prepare(self, items: int) -> None:
-        self._facts = ItemFacts(**{field.name: getattr(self, f"fact_{field.name}") for field in fields(ItemFacts)})
-        if any(len(getattr(self._facts, name)) != items for name in ("users", "recent", "first", "year")):
-            raise ValueError("facts do not fit the catalogue")
-        self._facts.labels.check_format(full_check=True)
+        super()._prepare(items)
         self._booster = _read(self.booster.tobytes().decode().strip())
 
-    def _candidates(self, histories: Histories, facts: ItemFacts) -> Candidates:
-        """Of all `histories`, some rows at a time, so that only blocks of scores are dense."""
-        parts = []
-        for start in range(0, max(len(histories), 1), _ROWS):
-            block = histories.block(start, start + _ROWS)
-            found, _ = candidates_of(block, self.sources, facts, self.candidates, self.repeats)
-            parts.append(Candidates(found.rows + start, found.items, found.features, found.names))
-        return Candidates(
-            np.concatenate([part.rows for part in parts]), np.concatenate([part.items for part in parts]),
-            np.concatenate([part.features for part in parts]), parts[0].names,
-        )  # fmt: skip
-
-    def features(self, histories: Histories) -> Candidates:
-        """The candidates of `histories` with all that the ranker sees of them."""
-        return self._candidates(histories, self._facts)
-
-    def score_candidates(self, found: Candidates) -> np.ndarray:
-        """One score a candidate, float32: of the trees, or where there are none the mean of the sources."""
+    def _trained_scores(self, found: Candidates) -> np.ndarray | None:
         if self._booster is None:
-            return found.features[:, found.names.index("mean score")]
+            return None
         threads = 1 if len(found.rows) < _FEW else 0  # for a few lists starting threads costs more than it saves
-        return np.asarray(self._booster.predict(found.features, num_threads=threads), dtype=np.float32)
-
-    def _score(self, histories: Histories) -> np.ndarray:
-        found, scores = candidates_of(histories, self.sources, self._facts, self.candidates, self.repeats)
-        if len(found.rows):
-            own = self.score_candidates(found)
-            # All others of the query stand below its lowest candidate, in the order of their means.
-            lowest = np.full(len(scores), np.inf, dtype=np.float32)
-            np.minimum.at(lowest, found.rows, own)
-            highest = scores.max(axis=1, initial=UNRANKED)
-            moved = np.isfinite(lowest) & np.isfinite(highest)
-            scores[moved] -= (highest[moved] - lowest[moved] + 1)[:, None]
-            scores[found.rows, found.items] = own
-        return scores
+        return np.asarray(self._booster.predict(found.features, num_threads=threads))
 
 
 def _read(text: str) -> Booster | None:

@@ -148,6 +148,10 @@ class MatrixRecommender(ABC):
         """The ids of the users that the model was trained on."""
         return self._fitted().user_rows.get_column("user_id")
 
+    def known_items(self) -> list[str]:
+        """The ids of the catalogue, in the order of the model's rows."""
+        return self._fitted().item_ids.tolist()
+
     def all_parts(self) -> Iterator[MatrixRecommender]:
         """This model, and all that it is made of."""
         yield self

@@ -11,15 +11,15 @@ import numpy as np
 import polars as pl
 import torch
 from torch import nn
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from avrec_lib.data.dataset import fingerprint
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.networks.checkpoint import Checkpoint
+from avrec_lib.networks.flat_weights import flat_weights, with_weights
 from avrec_lib.networks.loop import Learner, Plan, train
-from avrec_lib.networks.threads import device, threads
+from avrec_lib.networks.threads import threads
 
 
 class NeuralRecommender(MatrixRecommender):
@@ -65,7 +65,7 @@ class NeuralRecommender(MatrixRecommender):
             checkpoint = Checkpoint(file, self._configuration(interactions))
         self.curves = train(learner, plan, self.name, checkpoint)
         self._finish(network, interactions)
-        self.weights = parameters_to_vector(network.parameters()).detach().cpu().numpy()
+        self.weights = flat_weights(network)
 
     def _finish(self, network: nn.Module, interactions: Interactions) -> None:
         """What is left to do with a trained network before its weights are kept."""
@@ -80,12 +80,7 @@ class NeuralRecommender(MatrixRecommender):
         return {"model": type(self).__name__, "options": self.options(), "data": fingerprint(tables)}
 
     def _prepare(self, items: int) -> None:
-        network = self._network(items)
-        size = sum(each.numel() for each in network.parameters())
-        if self.weights.shape != (size,) or not np.isfinite(self.weights).all():
-            raise ValueError(f"weights are not the {size} numbers of this network")
-        vector_to_parameters(torch.from_numpy(np.array(self.weights, np.float32)), network.parameters())
-        self.network = network.to(device()).eval()
+        self.network = with_weights(self._network(items), self.weights)
 
     def _score(self, histories: Histories) -> np.ndarray:
         with torch.inference_mode(), threads(self._plan().threads):

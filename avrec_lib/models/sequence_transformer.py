@@ -31,8 +31,8 @@ class SequenceTransformer(NextItemRecommender):
     }  # fmt: skip
 
     def __init__(
-        self, width: int = 64, blocks: int = 2, heads: int = 2, length: int = 50, dropout: float = 0.4,
-        loss: Loss | None = None, negatives: int = 256, epochs: int = 40, batch: int = 1024,
+        self, width: int = 64, blocks: int = 2, heads: int = 2, length: int = 50, dropout: float = 0.5,
+        loss: Loss | None = None, negatives: int = 256, epochs: int = 60, batch: int = 1024,
         learning_rate: float = 2e-3, weight_decay: float = 0.0, averaging: float = 0.998,
         patience: int | None = None,
         precision: Precision = "auto", threads: int | None = None, seed: int = 0,

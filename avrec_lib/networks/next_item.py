@@ -88,6 +88,10 @@ class NextItems:
         targets = torch.from_numpy(self.sequence[places + 1].astype(np.int64)).to(device())
         return Run(packed(self.sequence[places], lengths, device()), targets)
 
+    def _scores(self, inputs: Packed) -> Tensor:
+        """Of all items after the last token of each sequence: (sequences, items)."""
+        return (self.network(inputs)[inputs.last()] @ self.network.items.weight.T).float()
+
     def validate(self) -> dict[str, float]:
         """NDCG at 10 and cross entropy of the items held out, what their users already had hidden from the first."""
         if not len(self.asked):
@@ -97,7 +101,7 @@ class NextItems:
             ends = self.ends[rows]
             lengths = np.minimum(ends - self.starts[rows], self.longest)
             inputs = packed(self.sequence[runs(ends - lengths, lengths)], lengths, device())
-            scores = (self.network(inputs)[inputs.last()] @ self.network.items.weight.T).float()
+            scores = self._scores(inputs)
             answers = torch.from_numpy(self.sequence[ends].astype(np.int64)).to(scores.device)
             surprise.append(nn.functional.cross_entropy(scores, answers, reduction="none"))
             own = scores.gather(1, answers[:, None])

@@ -105,17 +105,18 @@ def _bar_places(column: pl.Series) -> list[str]:
 
 def scatter(
     table: pl.DataFrame, x: str, y: str, *, x_label: str, y_label: str, by: str | None = None,
-    name: str | None = None, log_x: bool = False, log_y: bool = False,
+    name: str | None = None, labelled: bool = False, log_x: bool = False, log_y: bool = False,
 ) -> go.Figure:  # fmt: skip
-    """A point for each row; the column `name` is what the pointer shows of it."""
+    """A point for each row; the column `name` is what the pointer shows of it, and with `labelled` stands beside it."""
     import plotly.graph_objects as go
 
     check_points(table.height)
     figure = go.Figure()
     for series, rows, place in series_of(table, by, x, y, name):
         figure.add_scatter(
-            x=column_values(rows[x]), y=column_values(rows[y]), mode="markers", name=series,
-            showlegend=by is not None, text=column_values(rows[name]) if name else None,
+            x=column_values(rows[x]), y=column_values(rows[y]), mode="markers+text" if labelled else "markers",
+            name=series, textposition="top center", showlegend=by is not None,
+            text=column_values(rows[name]) if name else None,
             marker={"color": PALETTE[place], "symbol": SYMBOLS[place], "size": 7, "opacity": 0.7},
         )  # fmt: skip
     return finish(figure, table, x, y, x_label=x_label, y_label=y_label, log_x=log_x, log_y=log_y)

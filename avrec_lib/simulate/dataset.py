@@ -17,6 +17,7 @@ from avrec_lib.simulate.decisions import LOGGING
 from avrec_lib.simulate.log import write_log
 from avrec_lib.simulate.moving_taste import TABLE, user_truth
 from avrec_lib.simulate.run import begin
+from avrec_lib.simulate.surveys import Survey
 from avrec_lib.simulate.tables import users_table
 from avrec_lib.simulate.world import World, make_world
 from avrec_lib.strings import say
@@ -41,14 +42,14 @@ def simulate_dataset(
     """Run a world of that kind and write its log as the data set `target` (folder or name).
 
     `seed` draws both the catalogue and the people, `changes` are numbers of `WorldOptions`; the same arguments give the
-    same fingerprint. Beside the tables stands `user_truth.parquet` (`moving_taste.user_truth`): whose taste moves.
-    Memory holds one day.
+    same fingerprint. The log begins for each of them with what they say they like (`surveys.Survey`). Beside the tables
+    stands `user_truth.parquet` (`moving_taste.user_truth`): whose taste moves. Memory holds one day.
     """
     world = make_world(kind, seed, **changes)
     platform = begin(world, policy, users, days, seed)
     data_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=data_folder(), prefix=".simulated-") as scratch:
-        parts = write_log(platform, days, Path(scratch))
+        parts = write_log(platform, days, Path(scratch), survey=Survey(platform))
         tables: dict[str, pl.LazyFrame | pl.DataFrame] = {
             "events": pl.scan_parquet(parts),
             "items": items_table(world.catalogue, world.options.kind),
@@ -66,5 +67,7 @@ def simulate_dataset(
                     fingerprint=world.fingerprint, seed=seed),
                 say("Every impression has the exact propensity of its place, given the places above it.", "en"),
                 say("{file} says whose taste moves; no model is given it.", "en", file=f"{TABLE}.parquet"),
+                say("Before their first request people answered a survey: how much of their interest is in each topic.",
+                    "en"),
             ],
         )  # fmt: skip

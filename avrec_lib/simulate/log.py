@@ -12,21 +12,28 @@ from avrec_lib.progress import meter
 from avrec_lib.simulate.catalogue import START
 from avrec_lib.simulate.run import labels_of
 from avrec_lib.simulate.running import Platform
+from avrec_lib.simulate.surveys import Survey
 from avrec_lib.simulate.tables import events_table
 from avrec_lib.strings import say
 
 
-def write_log(platform: Platform, days: int, folder: Path, variants: Sequence[str] = ()) -> list[Path]:
+def write_log(
+    platform: Platform, days: int, folder: Path, variants: Sequence[str] = (), survey: Survey | None = None
+) -> list[Path]:
     """Let `platform` (of `run.begin`) run for `days`, and write its events into `folder`; the parts, oldest first.
 
-    Memory holds one day. What goes on after midnight waits for the next part, so all parts together are in order.
+    With a `survey` people say what they like before their first request. Memory holds one day. What goes on after
+    midnight waits for the next part, so all parts together are in order.
     """
     labels = labels_of(platform, variants)
     parts: list[Path] = []
     waiting = events_table(platform.nothing(), labels)
     with meter(say("Simulating"), days, say("days")) as shown:
         for day, rounds in enumerate(platform.days(days)):
-            events = pl.concat([waiting, events_table(rounds, labels)]).sort("timestamp", maintain_order=True)
+            said = [] if survey is None else [survey.answers(rounds, day, labels)]
+            events = pl.concat([waiting, *said, events_table(rounds, labels)], how="diagonal").sort(
+                "timestamp", maintain_order=True
+            )
             past = int((events["timestamp"] < START + timedelta(days=day + 1)).sum())
             waiting = events.slice(past)
             parts.append(folder / f"part-{day:04}.parquet")

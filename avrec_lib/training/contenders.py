@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -24,7 +25,10 @@ from avrec_lib.training.stacking import stack
 from avrec_lib.training.tunable import Maker
 from avrec_lib.training.tuning import Tuning, tune_all, tuning_table
 
-__all__ = ["able", "bars", "best_models", "champion", "costs", "hybrids", "recipe", "tuned", "tuning_table", "unfitted"]
+__all__ = [
+    "able", "bars", "best_models", "champion", "configured", "costs", "curves_of", "hybrids", "made", "recipe", "tuned",
+    "tuning_table", "unfitted",
+]  # fmt: skip
 
 STACKED = 6  # models in a stacked blend: the best on validation
 WEIGHTS = 150  # weights of it that are tried
@@ -45,6 +49,29 @@ def able(
     if not found:
         raise DataError("No model of the shelf can work with this log.", hint="Add popularity or EASE to shelf.")
     return found, left_out
+
+
+def configured(makers: Mapping[str, Maker], **options: Any) -> dict[str, Maker]:
+    """`makers` with those of `options` fixed that their models have and that are not None."""
+    wanted = {name: value for name, value in options.items() if value is not None}
+    return {name: partial(make, **_of(make, wanted)) for name, make in makers.items()}
+
+
+def made(make: Maker, name: str) -> Any:
+    """An unfitted model under its `name` on the shelf."""
+    model = make()
+    model.name = name
+    return model
+
+
+def curves_of(trials: Sequence[Trial]) -> pl.DataFrame:
+    """The curves (`networks.curves`) of all networks that `trials` kept, with model, seed and window before them."""
+    told = [
+        one.fitted.curves.select(pl.lit(one.model).alias("model"), pl.lit(one.seed, pl.Int64).alias("seed"),
+                                 pl.lit(one.split.window, pl.Int32).alias("window"), pl.all())
+        for one in trials if getattr(one.fitted, "curves", None) is not None
+    ]  # fmt: skip
+    return pl.concat(told) if told else pl.DataFrame()
 
 
 def tuned(
@@ -123,6 +150,12 @@ def costs(trials: Sequence[Trial]) -> pl.DataFrame:
     columns = ("learn_seconds", "answer_seconds", "peak_memory_mb", "p95_ms")
     schema = {"model": pl.String, **dict.fromkeys(columns, pl.Float64)}
     return pl.DataFrame(rows, schema, orient="row").group_by("model", maintain_order=True).mean()
+
+
+def _of(make: Maker, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `options` that `make` takes."""
+    known = inspect.signature(make).parameters
+    return {name: value for name, value in options.items() if name in known}
 
 
 def _named(tuning: Tuning, name: str) -> Any:

@@ -42,7 +42,7 @@ HERE = Path(__file__).resolve()
 EQUAL = {"width": 64, "blocks": 2, "heads": 2, "length": 100}
 SEQUENCES = 128  # in a batch of RecTools
 SHORT = {"dropout": 0.3, "learning_rate": 3e-3}  # for trainings of few epochs
-RECIPES = [SHORT | {"epochs": 6}, SHORT | {"epochs": 12}, {"epochs": 25}, {}, {"epochs": 80}]
+RECIPES = [SHORT | {"epochs": 6}, SHORT | {"epochs": 12}, {"epochs": 30}, {}, {"epochs": 90}]
 PEER_EPOCHS = [5, 10, 20, 40]
 RANKED = {"user_id": pl.String, "item_id": pl.String, "rank": pl.Int32, "score": pl.Float64}
 

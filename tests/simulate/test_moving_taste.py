@@ -10,7 +10,12 @@ import pytest
 
 from avrec_lib.data.dataset import Dataset
 from avrec_lib.errors import DataError, UsageError
-from avrec_lib.schema import check_table
+from avrec_lib.evaluate.group_differences import difference_by_group, gap_of_differences
+from avrec_lib.evaluate.ranking import ranking_values
+from avrec_lib.models.ease import EASE
+from avrec_lib.models.item_transitions import ItemTransitions
+from avrec_lib.protocols import queries_table
+from avrec_lib.schema import Events, check_table, with_all_columns
 from avrec_lib.simulate import LOGGING, Run, drift_groups, make_world, run
 from avrec_lib.simulate import people as crowd
 from avrec_lib.simulate.dataset import simulate_dataset
@@ -163,3 +168,25 @@ def test_the_truth_stands_beside_a_simulated_data_set_and_only_there(home: Path)
 def test_a_share_above_one_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=rf"{name} = 1\.5: expected 0 to 1"):
         make_world("video", **{name: 1.5})
+
+
+@pytest.mark.slow
+def test_what_was_chosen_last_tells_more_of_those_whose_taste_moves() -> None:
+    moving = run(make_world("moving", 1), LOGGING, users=3000, days=30, seed=1)
+    events = with_all_columns(moving.events().filter(pl.col("event") == "click").lazy(), Events).collect()
+    events = events.sort("timestamp", maintain_order=True)
+    last = events.group_by("user_id", maintain_order=True).agg(pl.all().last(), choices=pl.len())
+    last = last.filter(pl.col("choices") > 1)
+    train = events.join(last.select("user_id", "timestamp"), on=["user_id", "timestamp"], how="anti")
+    truth = last.select(query_id="user_id", user_id="user_id", item_id="item_id", relevance=pl.lit(1.0))
+    asked = truth["user_id"].to_list()
+    sides = [
+        ranking_values(model.fit(train).recommend(asked, 10), truth, queries_table(asked), model=model.name, k=10,
+                       metrics=["ndcg"])
+        for model in (EASE(), ItemTransitions())
+    ]  # fmt: skip
+    groups = drift_groups(moving.user_truth(), queries_table(asked))
+    differences = difference_by_group(*sides, groups, resamples=500)
+    gap = gap_of_differences(differences, "taste that moves", "taste that stays").row(0, named=True)
+    assert dict(zip(differences["group"], differences["verdict"], strict=True))["taste that moves"] == "better"
+    assert gap["low"] > 0
