@@ -60,7 +60,8 @@ class MultiTask(NeuralRecommender):
     are all alike is left out, which `facts` says. Where no task is left, as in a log without impressions and always in
     `fit_interactions`, whose rows hold choices only, the one task is "choice": the first choice of an item, after what
     the user chose before it in the order of the log, against `negatives` items drawn alike from all that others chose.
-    `balance` is how tasks are weighed in training (`networks.task_learner`). Raises UsageError for an unknown task.
+    `balance` is how tasks are weighed in training (`networks.task_learner`): with "mean" a rare outcome, whose loss is
+    small, is hardly heard. Raises UsageError for an unknown task.
     """
 
     learned: ClassVar[tuple[str, ...]] = (
@@ -77,7 +78,7 @@ class MultiTask(NeuralRecommender):
 
     def __init__(
         self, tasks: Sequence[str] = USUAL_TASKS, architecture: Architecture = "MMoE",
-        task_weights: Mapping[str, float] | None = None, balance: Balance = "mean",
+        task_weights: Mapping[str, float] | None = None, balance: Balance = "uncertainty",
         attributes: Sequence[str] = SHARED, width: int = 16, experts: int = 4, hidden: int = 32, length: int = 50,
         decay: float = 0.95, dropout: float = 0.1, negatives: int = 4, epochs: int = 8, batch: int = 2048,
         learning_rate: float = 2e-3, weight_decay: float = 1.0, warm_up: float = 1.0, decays: bool = True,
@@ -200,8 +201,9 @@ class MultiTask(NeuralRecommender):
         met = np.zeros(len(interactions.item_ids), dtype=bool)
         met[shown.items], met[interactions.past.items] = True, True
         with torch.no_grad():
-            for inputs in network.inputs:
-                inputs.items.weight[torch.from_numpy(~met).to(inputs.items.weight.device)] = 0  # type: ignore[union-attr, operator, index]
+            for inputs in network.readers():
+                weight = inputs.items.weight
+                weight[torch.from_numpy(~met).to(weight.device)] = 0
 
     def _configuration(self, interactions: Interactions) -> dict[str, Any]:
         shown = None if self._rows is None else fingerprint({"impressions": self._rows.lazy()})
@@ -217,7 +219,7 @@ class MultiTask(NeuralRecommender):
             raise ValueError("the tasks learned are not those of the options")
         super()._prepare(items)
         assert isinstance(self.network, TaskNetwork)
-        known = self.network.inputs[0].items.weight.any(dim=1).cpu().numpy()  # type: ignore[union-attr, operator]
+        known = self.network.readers()[0].items.weight.any(dim=1).cpu().numpy()
         self._ranked_items = known | (np.diff(starts) > 0)
 
     def _network_scores(self, histories: Histories) -> np.ndarray:

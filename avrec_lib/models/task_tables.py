@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -23,7 +24,7 @@ _AT_ONCE = 20_000  # requests whose whole histories are in memory
 def with_cuts(rows: pl.DataFrame) -> pl.DataFrame:
     """`rows` of impressions with `cut`: the first moment of their request, since what was chosen further up in the
     same slate was not known when it was made. Columns of `REQUEST` that they lack are null."""
-    types = {"timestamp": TIME, "request_id": pl.String, "platform": pl.String, "position": pl.Int32}
+    types: dict[str, Any] = {"timestamp": TIME, "request_id": pl.String, "platform": pl.String, "position": pl.Int32}
     lacking = [pl.lit(None, dtype=kind).alias(name) for name, kind in types.items() if name not in rows.columns]
     first = pl.col("timestamp").min().over("user_id", "request_id")
     return rows.with_columns(lacking).with_columns(

@@ -69,6 +69,9 @@ class Inputs(nn.Module):
     v is the embedding of the item and the mean of those of its labels; u the weighted mean of the v of the history.
     """
 
+    codes: Tensor
+    starts: Tensor
+
     def __init__(self, sizes: Sizes, labels: Labels) -> None:
         super().__init__()
         self.items, self.labels = (nn.Embedding(count, sizes.width) for count in (sizes.items, max(sizes.labels, 1)))
@@ -164,7 +167,7 @@ class TaskNetwork(nn.Module):
         whole = sizes.experts * sizes.hidden
         alone = architecture == "single task"
         self.inputs = nn.ModuleList(Inputs(sizes, labels) for _ in range(sizes.tasks if alone else 1))
-        size = self.inputs[0].size
+        size = self.readers()[0].size
         if architecture == "MMoE":
             bodies: list[nn.Module] = [Experts(size, sizes.experts, sizes.hidden, sizes.tasks)]
         elif alone:
@@ -181,10 +184,14 @@ class TaskNetwork(nn.Module):
         nn.init.zeros_(self.places.weight)
         self.log_variances = nn.Parameter(torch.zeros(sizes.tasks))
 
+    def readers(self) -> list[Inputs]:
+        """The inputs: those of all tasks, or one for each."""
+        return [each for each in self.inputs if isinstance(each, Inputs)]
+
     def forward(self, asked: Asked, shown: Shown) -> Tensor:
         """Log-odds (n, tasks)."""
         read = []
-        for inputs in self.inputs:
+        for inputs in self.readers():
             catalogue = inputs.catalogue()
             users, context = inputs.users(catalogue, asked)
             read.append(inputs.pairs(users[shown.requests], catalogue[shown.items], context[shown.requests]))
@@ -193,7 +200,7 @@ class TaskNetwork(nn.Module):
     def everywhere(self, asked: Asked) -> Tensor:
         """Log-odds of all items on each request, at an unknown place: (requests, items, tasks)."""
         read = []
-        for inputs in self.inputs:
+        for inputs in self.readers():
             catalogue = inputs.catalogue()
             users, context = inputs.users(catalogue, asked)
             shape = len(users), len(catalogue), -1
@@ -219,7 +226,9 @@ class TaskNetwork(nn.Module):
 
         `context` (requests, 3) and `places` (n,) are those of training; a column that was never known stays as it is.
         """
-        columns = [(each, context[:, place]) for inputs in self.inputs for place, each in enumerate(inputs.context())]
+        columns = [
+            (each, context[:, place]) for inputs in self.readers() for place, each in enumerate(inputs.context())
+        ]
         for embedding, met in [*columns, (self.places, places)]:
             counts = np.bincount(met, minlength=embedding.num_embeddings).astype(np.float32)
             counts[0] = 0
