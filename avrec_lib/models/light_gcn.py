@@ -23,7 +23,7 @@ from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.networks.graph import GRAPH_LOSSES, GraphChoices, GraphLoss, ItemGraph, Relation, item_scales
 from avrec_lib.networks.losses import MOST_ITEMS
-from avrec_lib.networks.next_item import _held_out
+from avrec_lib.networks.next_item import held_out_users
 from avrec_lib.networks.threads import device
 
 RelationName = Literal["co-choice", "labels", "knowledge graph"]
@@ -125,7 +125,7 @@ class LightGCN(NeuralRecommender):
     def _learner(self, network: nn.Module, interactions: Interactions) -> GraphChoices:
         assert isinstance(network, ItemGraph)
         past, plan = interactions.past, self._plan()
-        asked = np.empty(0, np.int64) if plan.patience is None else _held_out(past.starts, plan.seed)
+        asked = np.empty(0, np.int64) if plan.patience is None else held_out_users(past.starts, plan.seed)
         last = past.starts[asked + 1] - 1
         told = np.ones(len(past.items), bool)
         told[last] = False

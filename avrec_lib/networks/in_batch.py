@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avrec_lib.networks.next_item import PLACES, _held_out
+from avrec_lib.networks.next_item import PLACES, held_out_users
 from avrec_lib.networks.packing import runs
 from avrec_lib.networks.threads import device
 from avrec_lib.networks.towers import Towers, decayed, pooled, sharpened
@@ -55,7 +55,7 @@ class InBatch:
         self.id_dropout, self.strangers, self.in_order = id_dropout, strangers, in_order
         self.places = np.arange(len(items))  # what stands where, in the order of this epoch
         self.users = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        self.asked = _held_out(starts, seed) if held_out else np.empty(0, np.int64)
+        self.asked = held_out_users(starts, seed) if held_out else np.empty(0, np.int64)
         self.learned = np.delete(np.arange(len(items)), starts[self.asked + 1] - 1)
         counts = np.bincount(items[self.learned], minlength=network.items.content.labels.shape[0])
         self.chance = counts / counts.sum()

@@ -59,7 +59,7 @@ class NextItems:
         self.sequence, self.starts, self.ends = items, starts[:-1], starts[1:].copy()
         counts = np.bincount(items, minlength=network.items.num_embeddings)
         self.frequency = torch.from_numpy(counts / counts.sum()).float().to(device())
-        self.asked = _held_out(starts, seed) if held_out else np.empty(0, np.int64)
+        self.asked = held_out_users(starts, seed) if held_out else np.empty(0, np.int64)
         self.ends[self.asked] -= 1
 
     def batches(self, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -116,7 +116,7 @@ class NextItems:
         }
 
 
-def _held_out(starts: np.ndarray, seed: int) -> np.ndarray:
+def held_out_users(starts: np.ndarray, seed: int) -> np.ndarray:
     """Rows of the users whose last item is held out: of those with three items or more."""
     able = np.flatnonzero(np.diff(starts) > 2)
     wanted = int(np.clip(HELD_OUT_SHARE * len(able), FEWEST_HELD_OUT, MOST_HELD_OUT))

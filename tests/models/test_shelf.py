@@ -19,7 +19,8 @@ ITEMS = BARE.select("item_id").unique().sort("item_id")
 TITLES = ITEMS.with_columns(title=pl.concat_str(pl.lit("the film number "), "item_id"))
 TIMED = {
     "item transitions", "item-KNN, recency", "user-KNN, recency", "EASE, recency", "transitions + EASE",
-    "recent popularity", "seasonal popularity",
+    "recent popularity", "seasonal popularity", "transformer", "GRU", "LSTM", "LightGCN, recency",
+    "hybrid + transformer",
 }  # fmt: skip
 LABELLED = {"content by attribute", "naive Bayes", "knowledge graph", "iALS with features"}
 
