@@ -106,8 +106,8 @@ class NextItems:
             surprise.append(nn.functional.cross_entropy(scores, answers, reduction="none"))
             own = scores.gather(1, answers[:, None])
             whole = ends - self.starts[rows]
-            seen = torch.from_numpy(self.sequence[runs(self.starts[rows], whole)].astype(np.int64)).to(scores.device)
-            scores[torch.from_numpy(np.repeat(np.arange(len(rows)), whole)), seen] = -torch.inf
+            seen = self.sequence[runs(self.starts[rows], whole)].astype(np.int64)
+            scores[np.repeat(np.arange(len(rows)), whole), seen] = -torch.inf
             rank = 1 + (scores > own).sum(1)
             gains.append(torch.where(rank <= PLACES, 1 / torch.log2(rank + 1.0), 0.0))
         return {

@@ -29,7 +29,7 @@ class CausalTransformer(nn.Module):
     def forward(self, x: Tensor, packed: Packed) -> Tensor:
         """(tokens, width) -> (tokens, width)."""
         longest = packed.longest
-        places = torch.arange(longest)
+        places = torch.arange(longest, device=x.device)
         distances = places[:, None] - places  # query less key; below 0 lies the future
         mask = self.bias[:, distances.clamp(min=0)].masked_fill(distances < 0, -torch.inf)  # (heads, L, L)
         grid, rows = packed.grid(), len(packed.lengths)

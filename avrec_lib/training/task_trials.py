@@ -9,13 +9,14 @@ from typing import Any
 import polars as pl
 
 from avrec_lib.data.dataset import Dataset
-from avrec_lib.data.outcomes import USUAL_TASKS, LongView, label_shares, task_outcomes
+from avrec_lib.data.outcomes import USUAL_TASKS, label_shares, task_outcomes
 from avrec_lib.evaluate.compare import summarise
 from avrec_lib.models.multi_task import MultiTask
 from avrec_lib.networks.experts import ARCHITECTURES
 from avrec_lib.training.several_tasks import SINGLE, task_conflict, task_gains, task_values
 
 SHARED = "MMoE"
+PATIENCE = 3  # epochs: networks this small are at their best after few
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,25 @@ class TaskTrials:
 
 
 def task_trials(
-    data: Dataset, *, test_share: float = 0.2, tasks: Sequence[str] = USUAL_TASKS, long_view: LongView | None = None,
-    items: pl.DataFrame | None = None, most_impressions: int = 200_000, seed: int = 0, **options: Any,
+    data: Dataset, *, test_share: float = 0.2, tasks: Sequence[str] = USUAL_TASKS, items: pl.DataFrame | None = None,
+    most_impressions: int = 200_000, seed: int = 0, **options: Any,
 ) -> TaskTrials:  # fmt: skip
     """Train every architecture of `MultiTask` on the impressions before a moment and let it predict those after it.
 
     `test_share` of the impressions lie after the moment; of more than `most_impressions` whole users are drawn. A user
-    is known by all that happened before each request, also after the moment. `long_view` is for the test and must be
-    that of the networks. `options` go to `MultiTask`. Raises DataError for a log without impressions.
+    is known by all that happened before each request, also after the moment. `options` go to `MultiTask`, which stops
+    after 3 epochs that were no better for what is held out of its training. Raises DataError for a log without
+    impressions.
     """
     events = data.events.collect()
-    found = task_outcomes(events, tasks, items=items, **({} if long_view is None else {"long_view": long_view}))
+    found = task_outcomes(events, tasks, items=items)
     rows = found.rows.filter(pl.col("timestamp").is_not_null()).sort("timestamp", maintain_order=True)
     cut = rows["timestamp"][int(rows.height * (1 - test_share))]
-    asked = _some(rows.filter(pl.col("timestamp") >= cut), most_impressions, seed)
     learned = events.filter(pl.col("timestamp") < cut)
+    begun = learned.select("request_id").drop_nulls().unique()  # a slate is not cut in two
+    later = rows.filter(pl.col("timestamp") >= cut).join(begun, on="request_id", how="anti", maintain_order="left")
+    asked = _some(later, most_impressions, seed)
+    options = {"patience": PATIENCE, **options}
     predicted, conflict, curves = {}, pl.DataFrame(), []
     for architecture in ARCHITECTURES:
         model = MultiTask(tasks, architecture=architecture, seed=seed, **options).fit(learned, items)
