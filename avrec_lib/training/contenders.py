@@ -66,11 +66,12 @@ def made(make: Maker, name: str) -> Any:
 
 def curves_of(trials: Sequence[Trial]) -> pl.DataFrame:
     """The curves (`networks.curves`) of all networks that `trials` kept, with model, seed and window before them."""
-    told = [
-        one.fitted.curves.select(pl.lit(one.model).alias("model"), pl.lit(one.seed, pl.Int64).alias("seed"),
-                                 pl.lit(one.split.window, pl.Int32).alias("window"), pl.all())
-        for one in trials if getattr(one.fitted, "curves", None) is not None
-    ]  # fmt: skip
+    told = []
+    for one in trials:
+        own = getattr(one.fitted, "curves", None)
+        if own is not None:
+            seed, window = pl.lit(one.seed, pl.Int64), pl.lit(one.split.window, pl.Int32)
+            told.append(own.select(pl.lit(one.model).alias("model"), seed.alias("seed"), window.alias("window"), pl.all()))
     return pl.concat(told) if told else pl.DataFrame()
 
 

@@ -60,7 +60,8 @@ def task_trials(
     later = rows.filter(pl.col("timestamp") >= cut).join(begun, on="request_id", how="anti", maintain_order="left")
     asked = _some(later, most_impressions, seed)
     options = {"patience": PATIENCE, **options}
-    predicted, conflict, curves = {}, pl.DataFrame(), []
+    predicted: dict[str, pl.DataFrame] = {}
+    conflict, curves = pl.DataFrame(), []
     for architecture in ARCHITECTURES:
         model = MultiTask(tasks, architecture=architecture, seed=seed, **options).fit(learned, items)
         predicted[architecture] = model.predict(asked, events)
