@@ -70,8 +70,8 @@ def curves_of(trials: Sequence[Trial]) -> pl.DataFrame:
     for one in trials:
         own = getattr(one.fitted, "curves", None)
         if own is not None:
-            seed, window = pl.lit(one.seed, pl.Int64), pl.lit(one.split.window, pl.Int32)
-            told.append(own.select(pl.lit(one.model).alias("model"), seed.alias("seed"), window.alias("window"), pl.all()))
+            seed, window = pl.lit(one.seed, pl.Int64).alias("seed"), pl.lit(one.split.window, pl.Int32).alias("window")
+            told.append(own.select(pl.lit(one.model).alias("model"), seed, window, pl.all()))
     return pl.concat(told) if told else pl.DataFrame()
 
 
