@@ -1,7 +1,7 @@
 # Two commands from a fresh clone: `make report` and `make test`. Both build .venv first when it is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test test-all lint lab bench lock clean clean-all
+.PHONY: help setup report test test-all lint lab bench peers lock clean clean-all
 
 # The Python that makes .venv: 3.11 or newer.
 PYTHON ?= python3
@@ -35,6 +35,10 @@ lab: $(READY) ## Open the notebooks in JupyterLab
 bench: $(READY) ## Measure speed and memory, one line a benchmark
 	@for file in $(wildcard tests/benchmarks/[!_]*.py); do $(BIN)/python $$file || exit 1; done
 
+peers: ## Build .venv-rectools, the peer that `make bench` holds sequences against
+	$(PYTHON) -m venv .venv-rectools
+	.venv-rectools/bin/pip install --quiet 'torch==2.13.0' 'rectools[torch]==0.19.0'
+
 lock: $(READY) ## Move requirements.lock to the newest versions that pyproject.toml allows
 	@$(BIN)/python -m avrec_lib.install --renew-lock
 
@@ -43,7 +47,7 @@ clean: ## Remove what tests and tools left; data, reports and .venv stay
 	find avrec_lib tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 clean-all: clean ## Remove .venv too; data and reports stay
-	rm -rf .venv .venv-base
+	rm -rf .venv .venv-base .venv-rectools
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) > /dev/null || { \

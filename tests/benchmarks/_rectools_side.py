@@ -1,8 +1,8 @@
 """What RecTools' SASRec says of a log in a file, as JSON lines: run by the interpreter of RecTools' own environment.
 
-    /tmp/rectools-env/bin/python tests/benchmarks/_rectools_side.py FOLDER --epochs 5 10 20 --length 100 …
+    .venv-rectools/bin/python tests/benchmarks/_rectools_side.py FOLDER --epochs 5 10 20 --length 100 …
 
-The environment (Python 3.11): `pip install 'torch==2.13.0' 'rectools[torch]==0.19.0'`. `FOLDER/train.csv` has user_id,
+`make peers` builds the environment. `FOLDER/train.csv` has user_id,
 item_id and order (a whole number that rises with time). After each number of epochs a line says the CPU seconds of
 training so far, and `FOLDER/ranked-EPOCHS.csv` has the ten best items of every user.
 """

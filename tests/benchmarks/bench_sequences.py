@@ -1,12 +1,12 @@
 """Our transformer and RecTools' SASRec: NDCG@10 against CPU seconds in one plot, and real targets a second.
 
-    python tests/benchmarks/bench_sequences.py --peer /tmp/rectools-env/bin/python
+    make peers && python tests/benchmarks/bench_sequences.py
 
 MovieLens-100K, the last choice of each user, ties in file order, all items ranked, one thread on either side, each in
 a process of its own. (a) Throughput at equal width, depth, length, loss and batch, in targets that are real and
 not padding (aim ≥ 2 × RecTools); (b) quality over `--seeds` at several lengths of training (aims: .081 in ≤ 20 CPU
-seconds, .10 in ≤ 150). The plot is `reports/benchmarks/sequences.html`. Without `--peer` ours alone. How
-its environment is made: `_rectools_side.py`.
+seconds, .10 in ≤ 150). The plot is `reports/benchmarks/sequences.html`. Without
+`.venv-rectools` (or `--peer`) ours alone.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from avrec_lib.models.shelf import transitions_and_ease
 from avrec_lib.paths import reports_folder
 
 HERE = Path(__file__).resolve()
+PEER = HERE.parents[2] / ".venv-rectools" / "bin" / "python"
 EQUAL = {"width": 64, "blocks": 2, "heads": 2, "length": 100}
 SEQUENCES = 128  # in a batch of RecTools
 SHORT = {"dropout": 0.3, "learning_rate": 3e-3}  # for trainings of few epochs
@@ -49,7 +50,8 @@ RANKED = {"user_id": pl.String, "item_id": pl.String, "rank": pl.Int32, "score":
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--peer", type=Path, help="the Python of an environment with RecTools")
+    parser.add_argument("--peer", type=Path, default=PEER if PEER.exists() else None,
+                        help="the Python of an environment with RecTools [.venv-rectools of `make peers`]")  # fmt: skip
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=3, help="of the measurement of throughput; the best counts")
     parser.add_argument("--only", choices=["throughput", "quality"])
