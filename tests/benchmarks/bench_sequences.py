@@ -36,6 +36,7 @@ from avrec_lib.evaluate.ranking import ranking_values
 from avrec_lib.models.item_transitions import ItemTransitions
 from avrec_lib.models.sequence_transformer import SequenceTransformer
 from avrec_lib.models.shelf import transitions_and_ease
+from avrec_lib.networks.precision import Precision
 from avrec_lib.paths import reports_folder
 
 HERE = Path(__file__).resolve()
@@ -80,27 +81,37 @@ def rectools(peer: Path, folder: Path, epochs: list[int], seed: int) -> list[dic
 
 
 def throughput(split: Split, folder: Path, peer: Path | None, repeats: int) -> None:
-    """Real targets a second of both, in turn in every repeat; the first epoch, which warms up, is not timed."""
+    """Real targets a second of both, in turn in every repeat; the first epoch, which warms up, is not timed.
+
+    Ours as it comes (products in bfloat16 where the processor has them) and all in float32, as RecTools computes.
+    """
     lengths = split.train.group_by("user_id").len()["len"]
-    targets = int((lengths - 1).clip(upper_bound=EQUAL["length"]).sum())
-    ours, theirs = [], []
+    targets = 2 * int((lengths - 1).clip(upper_bound=EQUAL["length"]).sum())
+    found: dict[str, list[float]] = {"auto": [], "float32": [], "RecTools": []}
     for repeat in range(repeats):
-        ours.append(targets * 2 / seconds_of_epochs(split))
+        for precision in ("auto", "float32"):
+            found[precision].append(targets / seconds_of_epochs(split, precision))
         if peer is not None:
             first, last = rectools(peer, folder, [1, 3], repeat)
-            theirs.append(targets * 2 / (last["seconds"] - first["seconds"]))
-    line = f"throughput: {statistics.median(ours):,.0f} real targets a CPU second ({', '.join(f'{one:,.0f}' for one in ours)})"
-    if theirs:
-        times = statistics.median(ours) / statistics.median(theirs)
-        line += f"; RecTools {statistics.median(theirs):,.0f}; {times:.2f} x (aim >= 2)"
-    print(line, flush=True)
+            found["RecTools"].append(targets / (last["seconds"] - first["seconds"]))
+    for name, speeds in found.items():
+        if speeds:
+            each = ", ".join(f"{one:,.0f}" for one in speeds)
+            print(
+                f"throughput, {name}: {statistics.median(speeds):,.0f} real targets a CPU second ({each})", flush=True
+            )
+    if found["RecTools"]:
+        theirs = statistics.median(found["RecTools"])
+        times = {name: statistics.median(found[name]) / theirs for name in ("auto", "float32")}
+        print(", ".join(f"{name} {value:.2f} x RecTools" for name, value in times.items()), "(aim >= 2)", flush=True)
 
 
-def seconds_of_epochs(split: Split) -> float:
+def seconds_of_epochs(split: Split, precision: Precision) -> float:
     """CPU seconds of two epochs: of three less those of one, after one that is not counted."""
-    model = SequenceTransformer(**EQUAL, loss="softmax", dropout=0.2, batch=SEQUENCES * EQUAL["length"], epochs=1)
-    seconds = []
+    batch = SEQUENCES * EQUAL["length"]
+    model = SequenceTransformer(**EQUAL, loss="softmax", dropout=0.2, batch=batch, epochs=1, precision=precision)
     model.fit(split.train)
+    seconds = []
     for model.epochs in (1, 3):
         began = time.process_time()
         model.fit(split.train)
