@@ -49,7 +49,8 @@ class NeuralRecommender(MatrixRecommender):
     def with_checkpoints(self, folder: Path) -> Self:
         """Keep the state of every epoch in `folder`, so that a training that was killed goes on there; returns itself.
 
-        Raises DataError in `fit` where the folder holds a training of other options or data.
+        Each training has a file of its own there, named after its options and data, so that windows, seeds and copies
+        do not meet. A training that came to an end is not repeated. `fit` raises DataError for a damaged file.
         """
         self.checkpoint_folder = folder
         return self
@@ -61,8 +62,7 @@ class NeuralRecommender(MatrixRecommender):
         learner = self._learner(network, interactions)
         checkpoint = None
         if self.checkpoint_folder is not None:
-            file = self.checkpoint_folder / "training.safetensors"
-            checkpoint = Checkpoint(file, self._configuration(interactions))
+            checkpoint = Checkpoint.of(self._configuration(interactions), self.checkpoint_folder)
         self.curves = train(learner, plan, self.name, checkpoint)
         self._finish(network, interactions)
         self.weights = flat_weights(network)

@@ -15,8 +15,10 @@ from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.networks.losses import LOSSES, MOST_ITEMS, Loss
 from avrec_lib.networks.next_item import NextItems, SequenceNetwork
-from avrec_lib.networks.packing import packed
+from avrec_lib.networks.packing import packed, runs
 from avrec_lib.networks.threads import device
+
+TOKENS = 2**15  # events that are read at a time when scoring
 
 
 class NextItemRecommender(NeuralRecommender):
@@ -75,11 +77,13 @@ class NextItemRecommender(NeuralRecommender):
 
     def _network_scores(self, histories: Histories) -> np.ndarray:
         scores = np.full(histories.shape, UNRANKED, dtype=np.float32)
-        known = np.flatnonzero(histories.lengths > 0)
-        if len(known):
-            latest = histories.latest(self.length)
-            inputs = packed(latest.items, latest.lengths[known], device())
-            states = self.network(inputs)[inputs.last()]
-            scores[known] = (states @ self.network.items.weight.T).cpu().numpy()
-            scores[:, ~self.network.items.weight.any(dim=1).cpu().numpy()] = UNRANKED
+        items = self.network.items.weight
+        latest = histories.latest(self.length)
+        blocks = max(1, len(latest.items) // TOKENS)  # of a score block, which knows nothing of how long histories are
+        for rows in np.array_split(np.flatnonzero(latest.lengths > 0), blocks):
+            if len(rows):
+                lengths = latest.lengths[rows]
+                inputs = packed(latest.items[runs(latest.starts[rows], lengths)], lengths, device())
+                scores[rows] = (self.network(inputs)[inputs.last()] @ items.T).cpu().numpy()
+        scores[:, ~items.any(dim=1).cpu().numpy()] = UNRANKED
         return scores

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,12 @@ class Checkpoint:
 
     file: Path
     configuration: dict[str, Any]
+
+    @classmethod
+    def of(cls, configuration: dict[str, Any], folder: Path) -> Self:
+        """The file in `folder` that is named after `configuration`."""
+        name = hashlib.sha256(json.dumps(configuration, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        return cls(folder / f"training-{name}.safetensors", configuration)
 
     def write(self, state: State) -> None:
         """Replace the file by `state`."""

@@ -42,10 +42,15 @@ def user_truth(people: People) -> pl.DataFrame:
     return pl.DataFrame(table).with_columns(pl.when(jumped).then("last_jump_at").alias("last_jump_at"))
 
 
+def has_user_truth(dataset: Dataset) -> bool:
+    """Whether whose taste moves stands beside the tables of `dataset`."""
+    return (dataset.folder / f"{TABLE}.parquet").is_file()
+
+
 def stored_user_truth(dataset: Dataset) -> pl.DataFrame:
     """`user_truth` of a simulated data set; raises DataError when the data has none."""
     path = dataset.folder / f"{TABLE}.parquet"
-    if not path.is_file():
+    if not has_user_truth(dataset):
         raise DataError(
             "{name} does not say whose taste moves: only a simulated data set knows it.",
             hint="Simulate one with: avrec data get simulated-moving", name=dataset.name,

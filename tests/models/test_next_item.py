@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -91,6 +92,14 @@ def test_only_the_last_events_of_a_long_history_are_read(make: Callable[..., Nex
     assert scores["long"].to_numpy() == pytest.approx(scores["short"].to_numpy(), abs=1e-4)
 
 
+def test_many_long_histories_are_read_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = SequenceTransformer(blocks=1, **SMALL).fit(cycles())
+    users = [f"u{n}" for n in range(30)] + ["a stranger"]
+    whole = model.recommend(users, k=3, exclude_seen=False)
+    monkeypatch.setattr("avrec_lib.models.next_item.TOKENS", 16)
+    assert model.recommend(users, k=3, exclude_seen=False).drop("score").equals(whole.drop("score"))
+
+
 def test_items_that_nobody_chose_are_not_ranked_and_a_single_event_is_history_enough() -> None:
     items = pl.DataFrame({"item_id": ["i0", "never"]})
     model = SequenceTransformer(blocks=1, **SMALL).fit(cycles(), items=items)
@@ -146,12 +155,25 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
     monkeypatch.setattr(NextItems, "batches", counted)
 
 
+def test_every_training_has_a_checkpoint_of_its_own_and_a_finished_one_is_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = SequenceTransformer(blocks=1, **SMALL).with_checkpoints(tmp_path).fit(cycles())
+    SequenceTransformer(blocks=1, **SMALL | {"width": 32}).with_checkpoints(tmp_path).fit(cycles())
+    copy.deepcopy(first).fit(cycles(users=20))
+    assert len(list(tmp_path.iterdir())) == 3
+    killed_after(monkeypatch, epochs=0)
+    again = SequenceTransformer(blocks=1, **SMALL).with_checkpoints(tmp_path).fit(cycles())
+    assert np.array_equal(again.weights, first.weights) and again.curves.equals(first.curves)
+
+
 def test_a_checkpoint_of_another_configuration_is_refused(tmp_path: Path) -> None:
-    SequenceTransformer(blocks=1, **SMALL).with_checkpoints(tmp_path).fit(cycles())
-    with pytest.raises(DataError, match="width"):
-        SequenceTransformer(blocks=1, **SMALL | {"width": 32}).with_checkpoints(tmp_path).fit(cycles())
-    with pytest.raises(DataError, match="data"):
-        SequenceTransformer(blocks=1, **SMALL).with_checkpoints(tmp_path).fit(cycles(users=20))
+    SequenceTransformer(blocks=1, **SMALL).with_checkpoints(tmp_path / "a").fit(cycles())
+    SequenceTransformer(blocks=1, **SMALL | {"seed": 7}).with_checkpoints(tmp_path / "b").fit(cycles())
+    (one,), (other,) = ((tmp_path / folder).iterdir() for folder in "ab")
+    other.replace(one)  # as one who copies files about
+    with pytest.raises(DataError, match="seed"):
+        SequenceTransformer(blocks=1, **SMALL).with_checkpoints(tmp_path / "a").fit(cycles())
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
