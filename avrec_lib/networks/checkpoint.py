@@ -64,10 +64,9 @@ class Checkpoint:
             "rows": state.rows,
         }  # fmt: skip
         self.file.parent.mkdir(parents=True, exist_ok=True)
+        whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         with replacing(self.file) as beside:
-            save_file(
-                {name: value.contiguous() for name, value in tensors.items()}, beside, {"state": json.dumps(said)}
-            )
+            save_file(whole, beside, {"state": json.dumps(said | {"sha256": _digest(whole)})})
 
     def read_into(self, state: State) -> bool:
         """Take up what `write` left, if anything is there; returns whether.
@@ -83,6 +82,8 @@ class Checkpoint:
                 said = json.loads(file.metadata()["state"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
             self._check(said)
+            if said["sha256"] != _digest(tensors):
+                raise ValueError("its checksum differs")
             state.network.load_state_dict(_part(tensors, "network"))
             own = _part(tensors, "optimiser")
             loaded = state.optimiser.state_dict()
@@ -114,6 +115,14 @@ class Checkpoint:
                 hint="Remove it to train from the beginning, or name another folder.", file=self.file,
                 names=", ".join(f"{name} ({theirs.get(name)}, now {ours.get(name)})" for name in differing) or "format",
             )  # fmt: skip
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of all numbers, by name."""
+    told = hashlib.sha256()
+    for name in sorted(tensors):
+        told.update(name.encode() + tensors[name].numpy().tobytes())
+    return told.hexdigest()
 
 
 def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -26,8 +26,8 @@ from avrec_lib.training.tunable import Maker
 from avrec_lib.training.tuning import Tuning, tune_all, tuning_table
 
 __all__ = [
-    "able", "bars", "best_models", "champion", "configured", "costs", "curves_of", "hybrids", "made", "recipe", "tuned",
-    "tuning_table", "unfitted",
+    "able", "bars", "best_models", "champion", "configured", "costs", "curves_of", "held_to", "hybrids", "made",
+    "recipe", "tuned", "tuning_table", "unfinished", "unfitted",
 ]  # fmt: skip
 
 STACKED = 6  # models in a stacked blend: the best on validation
@@ -62,6 +62,29 @@ def made(make: Maker, name: str) -> Any:
     model = make()
     model.name = name
     return model
+
+
+def held_to(model: Any, epochs: int | None) -> Any:
+    """`model` with at most so many epochs for it and all that it is made of; None: as it is."""
+    for part in model.all_parts() if epochs is not None else ():
+        if hasattr(part, "epochs"):
+            part.epochs = min(part.epochs, epochs)
+    return model
+
+
+def unfinished(trials: Sequence[Trial]) -> list[str]:
+    """The names of networks that reached their last epoch while `patience` had not run out: still getting better."""
+    found = []
+    for one in trials:
+        told, patience = getattr(one.fitted, "curves", None), getattr(one.fitted, "patience", None)
+        if told is None or patience is None:
+            continue
+        value = told.filter(pl.col("curve").str.starts_with("validation"))
+        value = value.filter(pl.col("curve") == pl.col("curve").first())
+        best = value["value"].arg_max()
+        if value.height == getattr(one.fitted, "epochs", None) and value.height - 1 - (best or 0) < patience:
+            found.append(one.model)
+    return list(dict.fromkeys(found))
 
 
 def curves_of(trials: Sequence[Trial]) -> pl.DataFrame:

@@ -179,9 +179,13 @@ def test_a_checkpoint_of_another_configuration_is_refused(tmp_path: Path) -> Non
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     model = SequenceTransformer(blocks=1, **SMALL).with_checkpoints(tmp_path).fit(cycles())
     file = next(tmp_path.iterdir())
-    file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(DataError, match="cannot be read"):
-        model.fit(cycles())
+    whole = file.read_bytes()
+    harmed = bytearray(whole)
+    harmed[-1000] ^= 1
+    for content in (whole[:-100], bytes(harmed), b"", whole[:50]):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match="cannot be read"):
+            model.fit(cycles())
 
 
 def test_a_loss_that_diverges_is_stopped_and_said() -> None:

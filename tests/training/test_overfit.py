@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-import pytest
 
-from avrec_lib.errors import DataError
 from avrec_lib.models import Popularity
 from avrec_lib.models.promises import checkerboard
 from avrec_lib.models.sequence_transformer import SequenceTransformer
@@ -35,6 +33,11 @@ def test_popularity_learns_nobody_by_heart():
     assert overfits(Popularity(), by_lot()).level == "red"
 
 
-def test_a_log_of_short_histories_is_refused():
-    with pytest.raises(DataError, match="No user has five choices"):
-        overfits(Popularity(), checkerboard(4, 6))
+def test_where_nobody_has_five_items_it_is_not_asked_and_said():
+    fact = overfits(Popularity(), checkerboard(4, 6))
+    assert fact.level == "amber" and fact.share is None and "cannot be asked" in fact.explanation("en")
+
+
+def test_a_choice_again_is_not_what_is_asked():
+    again = pl.concat([by_lot(), by_lot().with_columns(pl.col("timestamp") + pl.duration(days=300))])
+    assert overfits(Popularity(), again).words == overfits(Popularity(), by_lot()).words
