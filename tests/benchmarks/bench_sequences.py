@@ -44,7 +44,7 @@ PEER = HERE.parents[2] / ".venv-rectools" / "bin" / "python"
 EQUAL = {"width": 64, "blocks": 2, "heads": 2, "length": 100}
 SEQUENCES = 128  # in a batch of RecTools
 SHORT = {"dropout": 0.3, "learning_rate": 3e-3}  # for trainings of few epochs
-RECIPES = [SHORT | {"epochs": 6}, SHORT | {"epochs": 12}, {"epochs": 30}, {}, {"epochs": 90}]
+RECIPES = [SHORT | {"epochs": 6}, SHORT | {"epochs": 12}, {"epochs": 30}, {}]
 PEER_EPOCHS = [5, 10, 20, 40]
 RANKED = {"user_id": pl.String, "item_id": pl.String, "rank": pl.Int32, "score": pl.Float64}
 
@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--peer", type=Path, default=PEER if PEER.exists() else None,
                         help="the Python of an environment with RecTools [.venv-rectools of `make peers`]")  # fmt: skip
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--peer-seeds", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3, help="of the measurement of throughput; the median counts")
     parser.add_argument("--only", choices=["throughput", "quality"])
     options = parser.parse_args()
@@ -64,7 +65,7 @@ def main() -> None:
         if options.only != "quality":
             throughput(split, Path(folder), options.peer, options.repeats)
         if options.only != "throughput":
-            quality(split, Path(folder), options.peer, options.seeds)
+            quality(split, Path(folder), options.peer, options.seeds, options.peer_seeds)
 
 
 def write_log(split: Split, folder: Path) -> None:
@@ -119,7 +120,7 @@ def seconds_of_epochs(split: Split, precision: Precision) -> float:
     return seconds[1] - seconds[0]
 
 
-def quality(split: Split, folder: Path, peer: Path | None, seeds: int) -> None:
+def quality(split: Split, folder: Path, peer: Path | None, seeds: int, peer_seeds: int) -> None:
     rows = [measured(made, split, made.name, 0) for made in (ItemTransitions(), transitions_and_ease())]
     for recipe in RECIPES:
         for seed in range(seeds):
@@ -127,7 +128,7 @@ def quality(split: Split, folder: Path, peer: Path | None, seeds: int) -> None:
             rows.append(measured(model, split, f"avrec transformer, {model.epochs} epochs", model.epochs))
         print(line_of(rows[-seeds:]), flush=True)
     if peer is not None:
-        for seed in range(seeds):
+        for seed in range(peer_seeds):
             for said in rectools(peer, folder, PEER_EPOCHS, seed):
                 lists = pl.read_csv(folder / f"ranked-{said['epochs']}.csv", schema_overrides=RANKED)
                 value = ndcg(lists.with_columns(query_id="user_id"), split)
