@@ -22,8 +22,8 @@ from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.networks.graph import GRAPH_LOSSES, GraphChoices, GraphLoss, ItemGraph, Relation, item_scales
+from avrec_lib.networks.held_out import held_out_users
 from avrec_lib.networks.losses import MOST_ITEMS
-from avrec_lib.networks.next_item import held_out_users
 from avrec_lib.networks.threads import device
 
 RelationName = Literal["co-choice", "labels", "knowledge graph"]
