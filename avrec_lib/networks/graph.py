@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from avrec_lib.networks.held_out import NDCG, ndcg_of
-from avrec_lib.networks.losses import sampled_softmax
+from avrec_lib.networks.losses import PopularitySample, sampled_softmax
 from avrec_lib.networks.packing import runs
 from avrec_lib.networks.threads import device
 
@@ -158,14 +158,14 @@ class GraphChoices:
     ) -> None:  # fmt: skip
         self.network: nn.Module = network
         self.batch, self.of_loss = batch, loss
-        self.hidden, self.negatives, self.answers = hidden, negatives, answers
+        self.hidden, self.answers = hidden, answers
         self.relation, self.co_choice = Relation(chosen), co_choice
         self.others = [Relation(groups).pair() for groups in others]
         self.starts, self.items, self.lengths = chosen.indptr, chosen.indices, np.diff(chosen.indptr)
         counts = chosen.getnnz(axis=0)
         self.scales = item_scales(counts)
         self.chosen = torch.from_numpy(counts > 0).to(device())
-        self.frequency = torch.from_numpy(counts / max(counts.sum(), 1)).float().to(device())
+        self.popular = PopularitySample.of(counts, negatives, device())
         self.keys = np.repeat(np.arange(len(self.lengths)), self.lengths) * len(counts) + self.items  # rising
 
     def embeddings(self, kept: np.ndarray | None = None) -> Tensor:
@@ -201,9 +201,8 @@ class GraphChoices:
                 scores[_rows(batch.told_by), _rows(self.items[batch.told])] = -torch.inf  # lists hide them too
                 losses = scores.logsumexp(1)[owners] - scores[owners, targets]
             case "sampled softmax":
-                sample = torch.multinomial(self.frequency, self.negatives, replacement=True)
-                chance = (self.frequency * self.negatives).clamp(min=1e-12).log()
-                losses = sampled_softmax(states[owners], targets, items, sample, chance)
+                sample = self.popular.draw()
+                losses = sampled_softmax(states[owners], targets, items, sample, self.popular.log_chance)
             case "BPR":
                 others = torch.multinomial(self.chosen.float(), len(targets), replacement=True)
                 losses = functional.softplus((states[owners] * (items[others] - items[targets])).sum(1))

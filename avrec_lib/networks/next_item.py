@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from avrec_lib.networks.held_out import NDCG, held_out_users, ndcg_of
-from avrec_lib.networks.losses import Loss, full_softmax, gbce, sampled_softmax
+from avrec_lib.networks.losses import Loss, PopularitySample, full_softmax, gbce, sampled_softmax
 from avrec_lib.networks.packing import Packed, buckets, crops, packed, runs
 from avrec_lib.networks.threads import device
 
@@ -55,7 +55,7 @@ class NextItems:
         self.of_loss = loss
         self.sequence, self.starts, self.ends = items, starts[:-1], starts[1:].copy()
         counts = np.bincount(items, minlength=network.items.num_embeddings)
-        self.frequency = torch.from_numpy(counts / counts.sum()).float().to(device())
+        self.popular = PopularitySample.of(counts, negatives, device())
         self.asked = held_out_users(starts, seed) if held_out else np.empty(0, np.int64)
         self.ends[self.asked] -= 1
 
@@ -72,9 +72,7 @@ class NextItems:
             case "softmax":
                 value = full_softmax(states, run.targets, weights)
             case "sampled softmax":
-                sample = torch.multinomial(self.frequency, self.negatives, replacement=True)
-                chance = (self.frequency * self.negatives).clamp(min=1e-12).log()
-                value = sampled_softmax(states, run.targets, weights, sample, chance)
+                value = sampled_softmax(states, run.targets, weights, self.popular.draw(), self.popular.log_chance)
             case "gBCE":
                 sample = torch.randint(len(weights), (self.negatives,), device=weights.device)
                 value = gbce(states, run.targets, weights, sample)
