@@ -115,9 +115,10 @@ class InBatch:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """NDCG at 10 of the items held out, what their users already had hidden."""
+        """NDCG at 10 of the items held out, after what came before them in time, which is hidden."""
         if not len(self.asked):
             return {}
+        self.places = np.arange(len(self.items))  # another order in each epoch would move the curve by itself
         everything = np.arange(len(self.chance))
         vectors, gains = self.towers.items(everything, np.ones(len(everything), bool)), []
         unknown = torch.from_numpy(self.chance == 0).to(device())
