@@ -22,7 +22,7 @@ from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.networks.graph import GRAPH_LOSSES, GraphChoices, GraphLoss, ItemGraph, Relation, item_scales
-from avrec_lib.networks.held_out import held_out_users
+from avrec_lib.networks.held_out import learned_events
 from avrec_lib.networks.losses import MOST_ITEMS
 from avrec_lib.networks.threads import device
 
@@ -125,10 +125,8 @@ class LightGCN(NeuralRecommender):
     def _learner(self, network: nn.Module, interactions: Interactions) -> GraphChoices:
         assert isinstance(network, ItemGraph)
         past, plan = interactions.past, self._plan()
-        asked = np.empty(0, np.int64) if plan.patience is None else held_out_users(past.starts, plan.seed)
-        last = past.starts[asked + 1] - 1
-        told = np.ones(len(past.items), bool)
-        told[last] = False
+        told = learned_events(past.starts, plan.patience, plan.seed)
+        last = np.flatnonzero(~told)
         cells = (np.ones(told.sum(), np.float32), (past.queries[told], past.items[told]))
         chosen = sparse.csr_matrix(cells, shape=past.shape)
         chosen.data[:] = 1  # twice chosen is chosen
@@ -140,18 +138,21 @@ class LightGCN(NeuralRecommender):
         loss = self.loss or ("softmax" if past.catalogue <= MOST_ITEMS else "sampled softmax")
         return GraphChoices(
             network, chosen, self._others(interactions), co_choice="co-choice" in self.relations, batch=plan.batch,
-            loss=loss, hidden=self.hidden, negatives=self.negatives, answers=(asked, past.items[last]),
+            loss=loss, hidden=self.hidden, negatives=self.negatives, answers=(past.queries[last], past.items[last]),
         )  # fmt: skip
 
     def _finish(self, network: nn.Module, interactions: Interactions) -> None:
-        """Keep what the embeddings are after spreading over all that is known."""
+        """Keep what the embeddings are after spreading over all that is known, from those that were learned."""
         assert isinstance(network, ItemGraph)
         chosen = interactions.matrix()
         counts = chosen.getnnz(axis=0)
+        past, plan = interactions.past, self._plan()
+        told = learned_events(past.starts, plan.patience, plan.seed)
+        learned = np.bincount(past.items[told], minlength=past.catalogue) > 0
         own = [chosen] if "co-choice" in self.relations else []
         pairs = [Relation(groups).pair() for groups in [*own, *self._others(interactions)]]
         with torch.no_grad():
-            self.vectors = network(pairs, torch.from_numpy(counts > 0).to(device())).cpu().numpy()
+            self.vectors = network(pairs, torch.from_numpy(learned).to(device())).cpu().numpy()
             self.shares = network.mix.softmax(0).cpu().numpy()
         self.scales = item_scales(counts)
 

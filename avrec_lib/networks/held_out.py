@@ -19,6 +19,14 @@ def held_out_users(starts: np.ndarray, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng([seed, 1]).permutation(able)[:wanted])
 
 
+def learned_events(starts: np.ndarray, patience: int | None, seed: int) -> np.ndarray:
+    """Whether each event of histories is learned from, (events,) bool: all, or with `patience` what is not held out."""
+    learned = np.ones(starts[-1], bool)
+    if patience is not None:
+        learned[starts[held_out_users(starts, seed) + 1] - 1] = False
+    return learned
+
+
 @torch.no_grad()
 def ndcg_of(scores: Tensor, answers: Tensor, hidden: tuple[np.ndarray, np.ndarray] | None = None) -> Tensor:
     """1 / log₂(1 + rank) of the answer of each query, 0 beyond ten places: (queries,) float32.

@@ -54,10 +54,11 @@ class NextItems:
         self.network, self.longest, self.batch, self.negatives = network, longest, batch, negatives
         self.of_loss = loss
         self.sequence, self.starts, self.ends = items, starts[:-1], starts[1:].copy()
-        counts = np.bincount(items, minlength=network.items.num_embeddings)
-        self.popular = PopularitySample.of(counts, negatives, device())
         self.asked = held_out_users(starts, seed) if held_out else np.empty(0, np.int64)
         self.ends[self.asked] -= 1
+        learned = np.delete(items, self.ends[self.asked])
+        counts = np.bincount(learned, minlength=network.items.num_embeddings)
+        self.popular = PopularitySample.of(counts, negatives, device())
 
     def batches(self, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
         """First place and length of the runs of each batch."""
