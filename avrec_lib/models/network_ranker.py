@@ -16,7 +16,7 @@ from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.search_space import OneOf, Real, Space, Whole
 from avrec_lib.networks.candidate_order import CandidateLists, CandidateNetwork, standardised, statistics
 from avrec_lib.networks.flat_weights import flat_weights, with_weights
-from avrec_lib.networks.loop import Plan, train
+from avrec_lib.networks.loop import Plan, plan_of, train
 from avrec_lib.networks.precision import Precision
 from avrec_lib.networks.threads import device, threads
 
@@ -64,10 +64,7 @@ class NetworkRanker(CandidateRanker):
         self._plan()  # refuses what cannot be
 
     def _plan(self) -> Plan:
-        return Plan(
-            epochs=self.epochs, batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay,
-            patience=self.patience, precision=self.precision, threads=self.threads, seed=self.seed,
-        )  # fmt: skip
+        return plan_of(self)
 
     def _network(self, features: int, items: int) -> CandidateNetwork:
         return CandidateNetwork(features, self.hidden, self.dropout, items, self.embedding)

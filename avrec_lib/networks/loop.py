@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -84,6 +84,14 @@ class Plan:
             raise UsageError("averaging must be from 0, below 1, but is {averaging}.", averaging=self.averaging)
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
+
+
+def plan_of(model: object) -> Plan:
+    """How to train a model: those of its attributes that are named like the fields of `Plan`, else the defaults.
+
+    Raises UsageError for what cannot be.
+    """
+    return Plan(**{each.name: getattr(model, each.name) for each in fields(Plan) if hasattr(model, each.name)})
 
 
 def train(learner: Learner, plan: Plan, name: str, checkpoint: Checkpoint | None = None) -> pl.DataFrame:
