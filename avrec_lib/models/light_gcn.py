@@ -24,6 +24,7 @@ from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.networks.graph import GRAPH_LOSSES, GraphChoices, GraphLoss, ItemGraph, Relation, item_scales
 from avrec_lib.networks.held_out import learned_events
 from avrec_lib.networks.losses import MOST_ITEMS
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.threads import device
 
 RelationName = Literal["co-choice", "labels", "knowledge graph"]
@@ -77,12 +78,12 @@ class LightGCN(NeuralRecommender):
                 raise unknown_name("relation", relation, RELATIONS)
         if loss is not None and loss not in GRAPH_LOSSES:
             raise unknown_name("loss", loss, GRAPH_LOSSES)
-        whole = min(width, layers + 1, negatives, epochs, batch) >= 1
-        if not relations or not whole or not 0 < decay <= 1 or not 0 < hidden < 1 or not learning_rate > 0:
+        check_whole(width=width, negatives=negatives)
+        check_whole(0, layers=layers)
+        if not relations or not 0 < decay <= 1 or not 0 < hidden < 1:
             raise UsageError(
-                "LightGCN takes one relation or more, width, negatives, epochs and batch of 1 or more, layers of 0 or "
-                "more, a decay above 0, up to 1, hidden between 0 and 1, and a learning_rate above 0, not {options}.",
-                options=(tuple(relations), width, negatives, epochs, batch, layers, decay, hidden, learning_rate),
+                "LightGCN takes one relation or more, a decay above 0, up to 1, and hidden between 0 and 1, not "
+                "{options}.", options=(tuple(relations), decay, hidden),
             )  # fmt: skip
         self.relations = tuple(name for name in RELATIONS if name in relations)
         self.graph, self.by = graph, check_attributes(by)
@@ -90,6 +91,7 @@ class LightGCN(NeuralRecommender):
         self.hidden, self.negatives, self.epochs, self.batch = float(hidden), negatives, epochs, batch
         self.learning_rate, self.weight_decay = float(learning_rate), float(weight_decay)
         self.patience, self.seed, self.threads = patience, seed, threads
+        self._plan()  # refuses what cannot be
         if decay < 1:
             self.name = "LightGCN, recency"
 

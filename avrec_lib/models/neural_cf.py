@@ -16,6 +16,7 @@ from avrec_lib.models.search_space import OneOf, Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.networks.held_out import learned_events
 from avrec_lib.networks.neural_cf import BRANCHES, PAIR_LOSSES, Branches, PairLoss, PairNetwork, PairsInTime
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.packing import packed
 from avrec_lib.networks.precision import Precision
 from avrec_lib.networks.threads import device
@@ -67,12 +68,13 @@ class NeuralCF(NeuralRecommender):
             raise unknown_name("branches", branches, BRANCHES)
         if loss not in PAIR_LOSSES:
             raise unknown_name("loss", loss, PAIR_LOSSES)
-        if min(width, length, negatives) < 1 or hidden < 2 or not 0 < decay <= 1 or not 0 <= dropout < 1:
+        check_whole(width=width, length=length, negatives=negatives)
+        check_whole(2, hidden=hidden)
+        if not 0 < decay <= 1 or not 0 <= dropout < 1:
             raise UsageError(
-                "NeuMF takes width, length and negatives of 1 or more, hidden of 2 or more, a decay above 0, up to 1, "
-                "and a dropout from 0, below 1, not {options}.",
-                options=(width, length, negatives, hidden, decay, dropout),
-            )  # fmt: skip
+                "NeuMF takes a decay above 0, up to 1, and a dropout from 0, below 1, not {options}.",
+                options=(decay, dropout),
+            )
         self.branches, self.width, self.hidden, self.length = branches, width, hidden, length
         self.decay, self.in_order, self.labels, self.dropout = (
             float(decay),

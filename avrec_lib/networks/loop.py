@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.networks.checkpoint import Checkpoint, State
 from avrec_lib.networks.curves import curves
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.precision import PRECISIONS, Precision, autocast
 from avrec_lib.networks.threads import device, threads
 from avrec_lib.progress import meter
@@ -72,9 +73,7 @@ class Plan:
             value = getattr(self, name)
             if value is None and name in ("patience", "threads"):
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise UsageError("{name} is a whole number from {least} up, but is {number}.", name=name, least=least,
-                                 number=value)  # fmt: skip
+            check_whole(least, **{name: value})
         if not (self.learning_rate > 0 and self.clip > 0 and self.weight_decay >= 0 and self.warm_up >= 0):
             raise UsageError(
                 "Training takes a learning_rate and a clip above 0, a weight_decay and a warm_up of 0 or more, not "
