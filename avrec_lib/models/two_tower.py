@@ -21,6 +21,7 @@ from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.models.tower_inputs import FEATURES, content_of, moments_of, profiles_of, scale_of, scaled
+from avrec_lib.networks.held_out import learned_events
 from avrec_lib.networks.in_batch import InBatch
 from avrec_lib.networks.loop import Learner
 from avrec_lib.networks.options import check_whole
@@ -127,10 +128,11 @@ class TwoTower(NeuralRecommender):
         )  # fmt: skip
 
     def _finish(self, network: nn.Module, interactions: Interactions) -> None:
-        """Vectors of all items: by content alone where nobody chose one, 0 where it has no content either."""
+        """Vectors of all items: by content alone where no choice of one was learned, 0 without content either."""
         assert isinstance(network, Towers)
         rows = np.arange(len(interactions.item_ids))
-        chosen = np.isin(rows, interactions.past.items)
+        past, plan = interactions.past, self._plan()
+        chosen = np.isin(rows, past.items[learned_events(past.starts, plan.patience, plan.seed)])
         with torch.inference_mode():
             self.vectors = network.items(rows, chosen).cpu().numpy()
         self._towers = network
