@@ -37,8 +37,8 @@ class NeuralCF(NeuralRecommender):
     evenly, or a softmax over as many drawn by frequency: on the validation choices of MovieLens-100K the product alone
     has an NDCG@10 of .112 by the softmax and .032 by cross entropy after 16 to 20 epochs, so that is the default.
     Labels are tags, category and creator that two items or more share, where `fit` is given `items` and `labels` is
-    true; text is not read. Items that nobody chose in training (what
-    `patience` holds out is no part of it) are not ranked, nor is anything for a query without a history.
+    true; text is not read. Items that nobody chose in training (what `patience` holds out is no part of it) are not
+    ranked, nor is anything for a query without a history.
 
     To score a query costs width + hidden²/2 + hidden/2 multiplications an item, about nine inner products at width 64
     and hidden 32, in blocks of 65,536 pairs; `"CF"` costs one inner product. Raises DataError in `fit` when no user

@@ -46,7 +46,7 @@ def one_device() -> Iterator[None]:
 class Known(Packed):
     """Sequences whose numbers cannot be read, but for the length of the longest."""
 
-    longest = 3  # type: ignore[assignment]
+    longest = 3
 
 
 def whole(*size: int) -> Tensor:

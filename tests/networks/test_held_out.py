@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -67,12 +68,12 @@ def with_every_weight(learner: Learner, value: float) -> Learner:
 
 @pytest.mark.parametrize("value", [0.0, float("nan")], ids=["zero", "no number"])
 @pytest.mark.parametrize("make", LEARNERS)
-def test_a_network_that_tells_nothing_apart_ranks_nothing_first(make, value: float) -> None:
+def test_a_network_that_tells_nothing_apart_ranks_nothing_first(make: Callable[[], Learner], value: float) -> None:
     assert with_every_weight(make(), value).validate()[NDCG] == 0  # the middle of 30 items or more
 
 
 @pytest.mark.parametrize("make", LEARNERS)
-def test_validation_needs_no_gradients_and_gives_no_warning(make) -> None:
+def test_validation_needs_no_gradients_and_gives_no_warning(make: Callable[[], Learner]) -> None:
     with torch.enable_grad(), warnings.catch_warnings():
         warnings.simplefilter("error")
         assert make().validate()
