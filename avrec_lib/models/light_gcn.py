@@ -22,8 +22,9 @@ from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.networks.graph import GRAPH_LOSSES, GraphChoices, GraphLoss, ItemGraph, Relation, item_scales
+from avrec_lib.networks.held_out import learned_events
 from avrec_lib.networks.losses import MOST_ITEMS
-from avrec_lib.networks.next_item import held_out_users
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.threads import device
 
 RelationName = Literal["co-choice", "labels", "knowledge graph"]
@@ -77,12 +78,12 @@ class LightGCN(NeuralRecommender):
                 raise unknown_name("relation", relation, RELATIONS)
         if loss is not None and loss not in GRAPH_LOSSES:
             raise unknown_name("loss", loss, GRAPH_LOSSES)
-        whole = min(width, layers + 1, negatives, epochs, batch) >= 1
-        if not relations or not whole or not 0 < decay <= 1 or not 0 < hidden < 1 or not learning_rate > 0:
+        check_whole(width=width, negatives=negatives)
+        check_whole(0, layers=layers)
+        if not relations or not 0 < decay <= 1 or not 0 < hidden < 1:
             raise UsageError(
-                "LightGCN takes one relation or more, width, negatives, epochs and batch of 1 or more, layers of 0 or "
-                "more, a decay above 0, up to 1, hidden between 0 and 1, and a learning_rate above 0, not {options}.",
-                options=(tuple(relations), width, negatives, epochs, batch, layers, decay, hidden, learning_rate),
+                "LightGCN takes one relation or more, a decay above 0, up to 1, and hidden between 0 and 1, not "
+                "{options}.", options=(tuple(relations), decay, hidden),
             )  # fmt: skip
         self.relations = tuple(name for name in RELATIONS if name in relations)
         self.graph, self.by = graph, check_attributes(by)
@@ -90,6 +91,7 @@ class LightGCN(NeuralRecommender):
         self.hidden, self.negatives, self.epochs, self.batch = float(hidden), negatives, epochs, batch
         self.learning_rate, self.weight_decay = float(learning_rate), float(weight_decay)
         self.patience, self.seed, self.threads = patience, seed, threads
+        self._plan()  # refuses what cannot be
         if decay < 1:
             self.name = "LightGCN, recency"
 
@@ -125,10 +127,8 @@ class LightGCN(NeuralRecommender):
     def _learner(self, network: nn.Module, interactions: Interactions) -> GraphChoices:
         assert isinstance(network, ItemGraph)
         past, plan = interactions.past, self._plan()
-        asked = np.empty(0, np.int64) if plan.patience is None else held_out_users(past.starts, plan.seed)
-        last = past.starts[asked + 1] - 1
-        told = np.ones(len(past.items), bool)
-        told[last] = False
+        told = learned_events(past.starts, plan.patience, plan.seed)
+        last = np.flatnonzero(~told)
         cells = (np.ones(told.sum(), np.float32), (past.queries[told], past.items[told]))
         chosen = sparse.csr_matrix(cells, shape=past.shape)
         chosen.data[:] = 1  # twice chosen is chosen
@@ -140,18 +140,21 @@ class LightGCN(NeuralRecommender):
         loss = self.loss or ("softmax" if past.catalogue <= MOST_ITEMS else "sampled softmax")
         return GraphChoices(
             network, chosen, self._others(interactions), co_choice="co-choice" in self.relations, batch=plan.batch,
-            loss=loss, hidden=self.hidden, negatives=self.negatives, answers=(asked, past.items[last]),
+            loss=loss, hidden=self.hidden, negatives=self.negatives, answers=(past.queries[last], past.items[last]),
         )  # fmt: skip
 
     def _finish(self, network: nn.Module, interactions: Interactions) -> None:
-        """Keep what the embeddings are after spreading over all that is known."""
+        """Keep what the embeddings are after spreading over all that is known, from those that were learned."""
         assert isinstance(network, ItemGraph)
         chosen = interactions.matrix()
         counts = chosen.getnnz(axis=0)
+        past, plan = interactions.past, self._plan()
+        told = learned_events(past.starts, plan.patience, plan.seed)
+        learned = np.bincount(past.items[told], minlength=past.catalogue) > 0
         own = [chosen] if "co-choice" in self.relations else []
         pairs = [Relation(groups).pair() for groups in [*own, *self._others(interactions)]]
         with torch.no_grad():
-            self.vectors = network(pairs, torch.from_numpy(counts > 0).to(device())).cpu().numpy()
+            self.vectors = network(pairs, torch.from_numpy(learned).to(device())).cpu().numpy()
             self.shares = network.mix.softmax(0).cpu().numpy()
         self.scales = item_scales(counts)
 

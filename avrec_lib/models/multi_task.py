@@ -23,6 +23,7 @@ from avrec_lib.models.search_space import OneOf, Real, Space
 from avrec_lib.models.task_tables import choices_on_requests, requests_of, shown_on_requests, with_cuts
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.networks.experts import ARCHITECTURES, Architecture, Labels, Sizes, TaskNetwork
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.precision import Precision
 from avrec_lib.networks.task_learner import (
     BALANCES,
@@ -90,9 +91,13 @@ class MultiTask(NeuralRecommender):
         for task in self.tasks:
             if task not in TASKS:
                 raise unknown_name("task", task, TASKS)
-        for task in self.task_weights or ():
+        for task, weight in (self.task_weights or {}).items():
             if task not in (*self.tasks, CHOICE):
                 raise unknown_name("task", task, (*self.tasks, CHOICE))
+            if not np.isfinite(weight):
+                raise UsageError(
+                    "The weight of the task {task} is a finite number, but is {weight}.", task=task, weight=weight
+                )
         if architecture not in ARCHITECTURES:
             raise unknown_name("architecture", architecture, ARCHITECTURES)
         if balance not in BALANCES:
@@ -104,13 +109,13 @@ class MultiTask(NeuralRecommender):
         self.warm_up, self.decays, self.averaging, self.patience = warm_up, decays, averaging, patience
         self.precision, self.seed, self.threads = precision, seed, threads
         self.name = architecture
-        sizes = (len(self.tasks), width, experts, hidden, length, negatives, epochs, batch)
-        if min(sizes) < 1 or not 0 < decay <= 1 or not 0 <= dropout < 1:
+        check_whole(width=width, experts=experts, hidden=hidden, length=length, negatives=negatives)
+        if not self.tasks or not 0 < decay <= 1 or not 0 <= dropout < 1:
             raise UsageError(
-                "A network of several tasks takes tasks, widths, experts, length, negatives, epochs and batch of 1 or "
-                "more, a decay above 0 and up to 1 and a dropout from 0 up to 1, not {options}.",
-                options=(*sizes, decay, dropout),
+                "A network of several tasks takes one task or more, a decay above 0, up to 1, and a dropout from 0, "
+                "below 1, not {options}.", options=(self.tasks, decay, dropout),
             )  # fmt: skip
+        self._plan()  # refuses what cannot be
 
     def fit(self, train: pl.DataFrame, items: pl.DataFrame | None = None, users: pl.DataFrame | None = None) -> Self:
         """Learn from events and the impressions among them, as `MatrixRecommender.fit`; returns itself."""

@@ -16,7 +16,8 @@ from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.search_space import OneOf, Real, Space, Whole
 from avrec_lib.networks.candidate_order import CandidateLists, CandidateNetwork, standardised, statistics
 from avrec_lib.networks.flat_weights import flat_weights, with_weights
-from avrec_lib.networks.loop import Plan, train
+from avrec_lib.networks.loop import Plan, plan_of, train
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.precision import Precision
 from avrec_lib.networks.threads import device, threads
 
@@ -55,19 +56,17 @@ class NetworkRanker(CandidateRanker):
         self.dropout, self.learning_rate, self.weight_decay = float(dropout), float(learning_rate), float(weight_decay)
         self.epochs, self.batch, self.patience = epochs, batch, patience
         self.precision, self.seed, self.threads = precision, int(seed), threads
-        if not self.sources or min(candidates, questions, hidden) < 1 or embedding < 0 or not 0 <= dropout < 1:
+        check_whole(candidates=candidates, questions=questions, hidden=hidden)
+        check_whole(0, embedding=embedding)
+        if not self.sources or not 0 <= dropout < 1:
             raise UsageError(
-                "A deep ranker takes one source or more, candidates, questions and hidden of 1 or more, an embedding "
-                "of 0 or more and a dropout from 0, below 1, not {options}.",
-                options=(len(self.sources), candidates, questions, hidden, embedding, dropout),
-            )  # fmt: skip
+                "A deep ranker takes one source or more and a dropout from 0, below 1, not {options}.",
+                options=(len(self.sources), dropout),
+            )
         self._plan()  # refuses what cannot be
 
     def _plan(self) -> Plan:
-        return Plan(
-            epochs=self.epochs, batch=self.batch, learning_rate=self.learning_rate, weight_decay=self.weight_decay,
-            patience=self.patience, precision=self.precision, threads=self.threads, seed=self.seed,
-        )  # fmt: skip
+        return plan_of(self)
 
     def _network(self, features: int, items: int) -> CandidateNetwork:
         return CandidateNetwork(features, self.hidden, self.dropout, items, self.embedding)

@@ -14,7 +14,9 @@ from avrec_lib.models.item_labels import shared_labels
 from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.search_space import OneOf, Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
+from avrec_lib.networks.held_out import learned_events
 from avrec_lib.networks.neural_cf import BRANCHES, PAIR_LOSSES, Branches, PairLoss, PairNetwork, PairsInTime
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.packing import packed
 from avrec_lib.networks.precision import Precision
 from avrec_lib.networks.threads import device
@@ -35,8 +37,8 @@ class NeuralCF(NeuralRecommender):
     evenly, or a softmax over as many drawn by frequency: on the validation choices of MovieLens-100K the product alone
     has an NDCG@10 of .112 by the softmax and .032 by cross entropy after 16 to 20 epochs, so that is the default.
     Labels are tags, category and creator that two items or more share, where `fit` is given `items` and `labels` is
-    true; text is not read. Items that nobody chose in training are not ranked, nor is anything for a query without a
-    history.
+    true; text is not read. Items that nobody chose in training (what `patience` holds out is no part of it) are not
+    ranked, nor is anything for a query without a history.
 
     To score a query costs width + hidden²/2 + hidden/2 multiplications an item, about nine inner products at width 64
     and hidden 32, in blocks of 65,536 pairs; `"CF"` costs one inner product. Raises DataError in `fit` when no user
@@ -66,12 +68,13 @@ class NeuralCF(NeuralRecommender):
             raise unknown_name("branches", branches, BRANCHES)
         if loss not in PAIR_LOSSES:
             raise unknown_name("loss", loss, PAIR_LOSSES)
-        if min(width, length, negatives) < 1 or hidden < 2 or not 0 < decay <= 1 or not 0 <= dropout < 1:
+        check_whole(width=width, length=length, negatives=negatives)
+        check_whole(2, hidden=hidden)
+        if not 0 < decay <= 1 or not 0 <= dropout < 1:
             raise UsageError(
-                "NeuMF takes width, length and negatives of 1 or more, hidden of 2 or more, a decay above 0, up to 1, "
-                "and a dropout from 0, below 1, not {options}.",
-                options=(width, length, negatives, hidden, decay, dropout),
-            )  # fmt: skip
+                "NeuMF takes a decay above 0, up to 1, and a dropout from 0, below 1, not {options}.",
+                options=(decay, dropout),
+            )
         self.branches, self.width, self.hidden, self.length = branches, width, hidden, length
         self.decay, self.in_order, self.labels, self.dropout = (
             float(decay),
@@ -113,9 +116,11 @@ class NeuralCF(NeuralRecommender):
         )  # fmt: skip
 
     def _finish(self, network: nn.Module, interactions: Interactions) -> None:
-        """Vectors of items that nobody chose become 0, which marks them."""
+        """Vectors of items that were never learned from become 0, which marks them."""
         assert isinstance(network, PairNetwork)
-        network.forget(np.bincount(interactions.past.items, minlength=len(interactions.item_ids)) == 0)
+        past, plan = interactions.past, self._plan()
+        told = learned_events(past.starts, plan.patience, plan.seed)
+        network.forget(np.bincount(past.items[told], minlength=past.catalogue) == 0)
 
     def _prepare(self, items: int) -> None:
         columns, starts = self.label_columns, self.label_starts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -18,7 +17,7 @@ from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.networks.checkpoint import Checkpoint
 from avrec_lib.networks.flat_weights import flat_weights, with_weights
-from avrec_lib.networks.loop import Learner, Plan, train
+from avrec_lib.networks.loop import Learner, Plan, plan_of, train
 from avrec_lib.networks.threads import threads
 
 
@@ -44,7 +43,7 @@ class NeuralRecommender(MatrixRecommender):
 
     def _plan(self) -> Plan:
         """How to train: the options of this model that are named like those of `Plan`, else its defaults."""
-        return Plan(**{each.name: getattr(self, each.name) for each in fields(Plan) if hasattr(self, each.name)})
+        return plan_of(self)
 
     def with_checkpoints(self, folder: Path) -> Self:
         """Keep the state of every epoch in `folder`, so that a training that was killed goes on there; returns itself.

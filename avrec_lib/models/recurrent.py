@@ -6,10 +6,11 @@ from typing import ClassVar, Literal, get_args
 
 from torch import nn
 
-from avrec_lib.errors import UsageError, unknown_name
+from avrec_lib.errors import unknown_name
 from avrec_lib.models.next_item import NextItemRecommender
 from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.networks.losses import Loss
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.precision import Precision
 from avrec_lib.networks.recurrent import Recurrent, RunningMean
 
@@ -39,8 +40,7 @@ class RecurrentRecommender(NextItemRecommender):
     ) -> None:  # fmt: skip
         if cell not in get_args(Reader):
             raise unknown_name("cell", cell, get_args(Reader))
-        if layers < 1:
-            raise UsageError("A recurrent network has one layer or more, not {layers}.", layers=layers)
+        check_whole(width=width, length=length, negatives=negatives, layers=layers)
         self._take(width, length, dropout, loss, negatives)
         self.cell, self.layers, self.name = cell, layers, "mean of history" if cell == "mean" else cell
         self.epochs, self.batch, self.learning_rate, self.weight_decay = epochs, batch, learning_rate, weight_decay

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from torch import nn
 
-from avrec_lib.errors import UsageError
 from avrec_lib.models.next_item import NextItemRecommender
 from avrec_lib.models.search_space import OneOf, Real, Space, Whole
 from avrec_lib.networks.losses import Loss
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.precision import Precision
-from avrec_lib.networks.transformer import CausalTransformer
+from avrec_lib.networks.transformer import CausalTransformer, check_heads
 
 
 class SequenceTransformer(NextItemRecommender):
@@ -37,14 +37,13 @@ class SequenceTransformer(NextItemRecommender):
         patience: int | None = None,
         precision: Precision = "auto", threads: int | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
+        check_whole(width=width, length=length, negatives=negatives, blocks=blocks, heads=heads)
+        check_heads(width, heads)
         self._take(width, length, dropout, loss, negatives)
         self.blocks, self.heads = blocks, heads
         self.epochs, self.batch, self.learning_rate, self.weight_decay = epochs, batch, learning_rate, weight_decay
         self.averaging, self.patience = averaging, patience
         self.precision, self.threads, self.seed = precision, threads, seed
-        if blocks < 1 or heads < 1:
-            raise UsageError("A transformer has one block and one head or more, not {blocks} and {heads}.",
-                             blocks=blocks, heads=heads)  # fmt: skip
         self._plan()  # refuses what cannot be
 
     def _reader(self) -> nn.Module:

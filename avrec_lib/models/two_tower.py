@@ -21,8 +21,10 @@ from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.models.tower_inputs import FEATURES, content_of, moments_of, profiles_of, scale_of, scaled
+from avrec_lib.networks.held_out import learned_events
 from avrec_lib.networks.in_batch import InBatch
 from avrec_lib.networks.loop import Learner
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.packing import runs
 from avrec_lib.networks.precision import Precision
 from avrec_lib.networks.threads import device
@@ -72,13 +74,15 @@ class TwoTower(NeuralRecommender):
         batch: int = 1024, learning_rate: float = 2e-3, weight_decay: float = 0.01, averaging: float = 0.0,
         patience: int | None = None, precision: Precision = "auto", seed: int = 0, threads: int | None = None,
     ) -> None:  # fmt: skip
+        check_whole(width=width, length=length)
+        check_whole(0, dimensions=dimensions)
         shares = all(0 <= share < 1 for share in (dropout, id_dropout, strangers))
         sharp = temperature is None or 0 < temperature < np.inf
-        if not shares or not sharp or not 0 < decay <= 1 or length < 1 or dimensions < 0:
+        if not shares or not sharp or not 0 < decay <= 1:
             raise UsageError(
-                "Two towers take dropout, id_dropout and strangers from 0, below 1, a temperature above 0 or none, a "
-                "decay above 0, up to 1, a length from 1 and dimensions from 0, not {options}.",
-                options=(dropout, id_dropout, strangers, temperature, decay, length, dimensions),
+                "Two towers take dropout, id_dropout and strangers from 0, below 1, a temperature above 0 or none and "
+                "a decay above 0, up to 1, not {options}.",
+                options=(dropout, id_dropout, strangers, temperature, decay),
             )  # fmt: skip
         self.embeddings, self.attributes, self.dimensions = embeddings, check_attributes(attributes), dimensions
         self.width, self.length, self.decay, self.dropout = width, length, float(decay), float(dropout)
@@ -87,6 +91,7 @@ class TwoTower(NeuralRecommender):
         self.epochs, self.batch, self.learning_rate, self.weight_decay = epochs, batch, learning_rate, weight_decay
         self.averaging, self.patience, self.precision = averaging, patience, precision
         self.seed, self.threads = seed, threads
+        self._plan()  # refuses what cannot be
 
     def options(self) -> dict[str, Any]:
         """The constructor arguments of this model but for the embeddings, which are in what it learned of items."""
@@ -123,10 +128,11 @@ class TwoTower(NeuralRecommender):
         )  # fmt: skip
 
     def _finish(self, network: nn.Module, interactions: Interactions) -> None:
-        """Vectors of all items: by content alone where nobody chose one, 0 where it has no content either."""
+        """Vectors of all items: by content alone where no choice of one was learned, 0 without content either."""
         assert isinstance(network, Towers)
         rows = np.arange(len(interactions.item_ids))
-        chosen = np.isin(rows, interactions.past.items)
+        past, plan = interactions.past, self._plan()
+        chosen = np.isin(rows, past.items[learned_events(past.starts, plan.patience, plan.seed)])
         with torch.inference_mode():
             self.vectors = network.items(rows, chosen).cpu().numpy()
         self._towers = network

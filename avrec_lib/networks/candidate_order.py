@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from avrec_lib.networks.held_out import NDCG, ndcg_of
 from avrec_lib.networks.threads import device
 
 HELD_OUT_SHARE = 0.15  # of the users
-PLACES = 10
 FURTHEST = 6.0  # standard deviations
 
 
@@ -101,6 +101,7 @@ class CandidateLists:
         scores = self.network(self.inputs[places], self.items[places]).float()
         return scores.masked_fill(~self.exists[rows], -torch.inf)
 
+    @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Mean ln softmax(scores)[answer] and NDCG at 10 of the queries of users held out."""
         if not len(self.asked):
@@ -110,12 +111,8 @@ class CandidateLists:
             rows = torch.from_numpy(some).to(device())
             scores, answers = self._scores(rows), self.answers[rows]
             said.append(-functional.cross_entropy(scores, answers, reduction="none"))
-            rank = 1 + (scores > scores.gather(1, answers[:, None])).sum(1)
-            gains.append(torch.where(rank <= PLACES, 1 / torch.log2(rank + 1.0), 0.0))
-        return {
-            "validation log-likelihood": float(torch.cat(said).mean()),
-            f"validation ndcg@{PLACES}": float(torch.cat(gains).mean()),
-        }
+            gains.append(ndcg_of(scores, answers))
+        return {"validation log-likelihood": float(torch.cat(said).mean()), NDCG: float(torch.cat(gains).mean())}
 
 
 def _by_user(users: np.ndarray, held_out: bool, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import polars as pl
 CURVES = {
     "epoch": pl.Int32, "curve": pl.String, "value": pl.Float64, "seconds": pl.Float64, "targets": pl.Int64,
 }  # fmt: skip
-"""epoch from 1; curve is train loss, validation …, learning rate or gradient norm; seconds (CPU of this process) and
+"""epoch from 1; curve is train loss, validation … or gradient norm; seconds (by the clock on the wall) and
 targets (real ones that were predicted) since training began, also across a resume."""
 
 

@@ -14,11 +14,11 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avrec_lib.networks.losses import sampled_softmax
+from avrec_lib.networks.held_out import NDCG, ndcg_of
+from avrec_lib.networks.losses import PopularitySample, sampled_softmax
 from avrec_lib.networks.packing import runs
 from avrec_lib.networks.threads import device
 
-PLACES = 10  # of the NDCG that decides when to stop
 GraphLoss = Literal["BPR", "softmax", "sampled softmax"]
 GRAPH_LOSSES: tuple[GraphLoss, ...] = get_args(GraphLoss)
 _DEVIATION = 0.1  # of the first embeddings
@@ -158,14 +158,14 @@ class GraphChoices:
     ) -> None:  # fmt: skip
         self.network: nn.Module = network
         self.batch, self.of_loss = batch, loss
-        self.hidden, self.negatives, self.answers = hidden, negatives, answers
+        self.hidden, self.answers = hidden, answers
         self.relation, self.co_choice = Relation(chosen), co_choice
         self.others = [Relation(groups).pair() for groups in others]
         self.starts, self.items, self.lengths = chosen.indptr, chosen.indices, np.diff(chosen.indptr)
         counts = chosen.getnnz(axis=0)
         self.scales = item_scales(counts)
         self.chosen = torch.from_numpy(counts > 0).to(device())
-        self.frequency = torch.from_numpy(counts / max(counts.sum(), 1)).float().to(device())
+        self.popular = PopularitySample.of(counts, negatives, device())
         self.keys = np.repeat(np.arange(len(self.lengths)), self.lengths) * len(counts) + self.items  # rising
 
     def embeddings(self, kept: np.ndarray | None = None) -> Tensor:
@@ -201,9 +201,8 @@ class GraphChoices:
                 scores[_rows(batch.told_by), _rows(self.items[batch.told])] = -torch.inf  # lists hide them too
                 losses = scores.logsumexp(1)[owners] - scores[owners, targets]
             case "sampled softmax":
-                sample = torch.multinomial(self.frequency, self.negatives, replacement=True)
-                chance = (self.frequency * self.negatives).clamp(min=1e-12).log()
-                losses = sampled_softmax(states[owners], targets, items, sample, chance)
+                sample = self.popular.draw()
+                losses = sampled_softmax(states[owners], targets, items, sample, self.popular.log_chance)
             case "BPR":
                 others = torch.multinomial(self.chosen.float(), len(targets), replacement=True)
                 losses = functional.softplus((states[owners] * (items[others] - items[targets])).sum(1))
@@ -221,25 +220,19 @@ class GraphChoices:
         cells = (self.scales[told] * lengths[owners] ** -0.5, (owners, told))
         return product(pair_of(sparse.csr_matrix(cells, shape=(users, len(self.scales)))), items)
 
+    @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """NDCG at 10 of the items held out, what their users chose besides hidden."""
         if self.answers is None or not len(self.answers[0]):
             return {}
-        gains = []
-        with torch.no_grad():
-            items = self.embeddings()
-            for part in np.array_split(np.arange(len(self.answers[0])), -(-len(self.answers[0]) // _ROWS)):
-                users, wanted = self.answers[0][part], _rows(self.answers[1][part])
-                lengths = self.lengths[users]
-                told, owners = (
-                    self.items[runs(self.starts[users], lengths)], np.repeat(np.arange(len(users)), lengths)
-                )  # fmt: skip
-                scores = self._states(items, told, owners, len(users)) @ items.T
-                own = scores.gather(1, wanted[:, None])
-                scores[_rows(owners), _rows(told)] = -torch.inf
-                rank = 1 + (scores > own).sum(1)
-                gains.append(torch.where(rank <= PLACES, 1 / torch.log2(rank + 1.0), 0.0))
-        return {f"validation ndcg@{PLACES}": float(torch.cat(gains).mean())}
+        gains, items = [], self.embeddings()
+        for part in np.array_split(np.arange(len(self.answers[0])), -(-len(self.answers[0]) // _ROWS)):
+            users, wanted = self.answers[0][part], _rows(self.answers[1][part])
+            lengths = self.lengths[users]
+            told, owners = self.items[runs(self.starts[users], lengths)], np.repeat(np.arange(len(users)), lengths)
+            scores = self._states(items, told, owners, len(users)) @ items.T
+            gains.append(ndcg_of(scores, wanted, (owners, told)))
+        return {NDCG: float(torch.cat(gains).mean())}
 
 
 def _rows(array: np.ndarray) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avrec_lib.networks.next_item import PLACES, held_out_users
+from avrec_lib.networks.held_out import NDCG, held_out_users, ndcg_of
 from avrec_lib.networks.packing import runs
 from avrec_lib.networks.threads import device
 from avrec_lib.networks.towers import Towers, decayed, pooled, sharpened
@@ -113,10 +113,12 @@ class InBatch:
         told = (whole, profiles.astype(np.int64), context.astype(np.float32))
         return self.towers.users(history, *(torch.from_numpy(each).to(place) for each in told))
 
+    @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """NDCG at 10 of the items held out, what their users already had hidden."""
+        """NDCG at 10 of the items held out, after what came before them in time, which is hidden."""
         if not len(self.asked):
             return {}
+        self.places = np.arange(len(self.items))  # another order in each epoch would move the curve by itself
         everything = np.arange(len(self.chance))
         vectors, gains = self.towers.items(everything, np.ones(len(everything), bool)), []
         unknown = torch.from_numpy(self.chance == 0).to(device())
@@ -124,10 +126,8 @@ class InBatch:
             events = self.starts[rows + 1] - 1
             users, items = sharpened(self._users(events, None, None), vectors, self.towers.temperature)
             scores = (users @ items.T).float().masked_fill(unknown, -torch.inf)
-            own = scores.gather(1, torch.from_numpy(self._items_at(events).astype(np.int64)).to(scores.device)[:, None])
+            answers = torch.from_numpy(self._items_at(events).astype(np.int64)).to(scores.device)
             whole = events - self.starts[rows]
-            seen = torch.from_numpy(self._items_at(runs(self.starts[rows], whole)).astype(np.int64)).to(scores.device)
-            scores[torch.from_numpy(np.repeat(np.arange(len(rows)), whole)), seen] = -torch.inf
-            rank = 1 + (scores > own).sum(1)
-            gains.append(torch.where(rank <= PLACES, 1 / torch.log2(rank + 1.0), 0.0))
-        return {f"validation ndcg@{PLACES}": float(torch.cat(gains).mean())}
+            seen = np.repeat(np.arange(len(rows)), whole), self._items_at(runs(self.starts[rows], whole))
+            gains.append(ndcg_of(scores, answers, seen))
+        return {NDCG: float(torch.cat(gains).mean())}

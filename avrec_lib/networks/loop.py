@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.networks.checkpoint import Checkpoint, State
 from avrec_lib.networks.curves import curves
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.precision import PRECISIONS, Precision, autocast
 from avrec_lib.networks.threads import device, threads
 from avrec_lib.progress import meter
@@ -72,9 +73,7 @@ class Plan:
             value = getattr(self, name)
             if value is None and name in ("patience", "threads"):
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise UsageError("{name} is a whole number from {least} up, but is {number}.", name=name, least=least,
-                                 number=value)  # fmt: skip
+            check_whole(least, **{name: value})
         if not (self.learning_rate > 0 and self.clip > 0 and self.weight_decay >= 0 and self.warm_up >= 0):
             raise UsageError(
                 "Training takes a learning_rate and a clip above 0, a weight_decay and a warm_up of 0 or more, not "
@@ -84,6 +83,14 @@ class Plan:
             raise UsageError("averaging must be from 0, below 1, but is {averaging}.", averaging=self.averaging)
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
+
+
+def plan_of(model: object) -> Plan:
+    """How to train a model: those of its attributes that are named like the fields of `Plan`, else the defaults.
+
+    Raises UsageError for what cannot be.
+    """
+    return Plan(**{each.name: getattr(model, each.name) for each in fields(Plan) if hasattr(model, each.name)})
 
 
 def train(learner: Learner, plan: Plan, name: str, checkpoint: Checkpoint | None = None) -> pl.DataFrame:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, Self, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -11,6 +13,29 @@ from torch.nn import functional
 Loss = Literal["softmax", "sampled softmax", "gBCE"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 MOST_ITEMS = 20_000  # up to which the softmax over all of them is affordable, and better
+
+
+@dataclass(frozen=True)
+class PopularitySample:
+    """Draws `negatives` items with replacement by their `shares` (items,) of all choices.
+
+    `log_chance` (items,) is ln of the expected number of times that an item is drawn, at least 1e-12: what a sampled
+    softmax takes off the scores of drawn items (logQ).
+    """
+
+    shares: Tensor
+    log_chance: Tensor
+    negatives: int
+
+    @classmethod
+    def of(cls, counts: np.ndarray, negatives: int, device: torch.device) -> Self:
+        """From how often each item was chosen, (items,)."""
+        shares = torch.from_numpy(counts / max(counts.sum(), 1)).float().to(device)
+        return cls(shares, (shares * negatives).clamp(min=1e-12).log(), negatives)
+
+    def draw(self) -> Tensor:
+        """Items (negatives,) int64, by the random numbers of torch."""
+        return torch.multinomial(self.shares, self.negatives, replacement=True)
 
 
 def full_softmax(states: Tensor, targets: Tensor, items: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -26,8 +51,9 @@ def sampled_softmax(states: Tensor, targets: Tensor, items: Tensor, sample: Tens
 
     `log_chance` (items,) is ln of the expected number of times that an item is drawn. Drawn items so corrected stand
     for all items but the target, and the gradient nears that of the full softmax as n grows (Bengio and Senécal 2008).
-    The target is there for certain, so its own score stays as it is (Khrylchenko et al. 2025, "Correcting the LogQ
-    correction"), and drawn again it is no negative of itself.
+    The target is there for certain, so its own score stays as it is, and drawn again it is no negative of itself. Of
+    Khrylchenko et al. 2025, "Correcting the LogQ correction", this alone is taken, not the weight that they give each
+    target by how unsure the model is of it.
     """
     positive = (states * items[targets]).sum(1, keepdim=True)
     negative = states @ items[sample].T - log_chance[sample]

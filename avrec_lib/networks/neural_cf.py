@@ -178,12 +178,12 @@ class PairsInTime(NextItems):
         users, items = self.network.user_side(self.network(run.inputs)), self.network.item_side()
         positive = self.network.of_pairs(users, items.rows(run.targets)).float()
         if self.pair_loss == "sampled softmax":
-            sample = torch.multinomial(self.frequency, self.negatives, replacement=True)
+            sample = self.popular.draw()
         else:
             sample = torch.randint(len(items.bias), (self.negatives,), device=items.bias.device)
         negative = self.network.of_all(users, items.rows(sample)).float()
         if self.pair_loss == "sampled softmax":
-            chance = (self.frequency * self.negatives).clamp(min=1e-12).log()
+            chance = self.popular.log_chance
             positive, negative = positive - chance[run.targets], negative - chance[sample]
         negative = negative.masked_fill(sample == run.targets[:, None], NEVER)  # the target is no negative of it
         if self.pair_loss == "sampled softmax":

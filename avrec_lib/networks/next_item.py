@@ -8,13 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from avrec_lib.networks.losses import Loss, full_softmax, gbce, sampled_softmax
+from avrec_lib.networks.held_out import NDCG, held_out_users, ndcg_of
+from avrec_lib.networks.losses import Loss, PopularitySample, full_softmax, gbce, sampled_softmax
 from avrec_lib.networks.packing import Packed, buckets, crops, packed, runs
 from avrec_lib.networks.threads import device
-
-FEWEST_HELD_OUT, MOST_HELD_OUT = 200, 2000
-HELD_OUT_SHARE = 0.1
-PLACES = 10  # of the NDCG that decides when to stop
 
 
 class SequenceNetwork(nn.Module):
@@ -57,10 +54,11 @@ class NextItems:
         self.network, self.longest, self.batch, self.negatives = network, longest, batch, negatives
         self.of_loss = loss
         self.sequence, self.starts, self.ends = items, starts[:-1], starts[1:].copy()
-        counts = np.bincount(items, minlength=network.items.num_embeddings)
-        self.frequency = torch.from_numpy(counts / counts.sum()).float().to(device())
         self.asked = held_out_users(starts, seed) if held_out else np.empty(0, np.int64)
         self.ends[self.asked] -= 1
+        learned = np.delete(items, self.ends[self.asked])
+        counts = np.bincount(learned, minlength=network.items.num_embeddings)
+        self.popular = PopularitySample.of(counts, negatives, device())
 
     def batches(self, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
         """First place and length of the runs of each batch."""
@@ -75,9 +73,7 @@ class NextItems:
             case "softmax":
                 value = full_softmax(states, run.targets, weights)
             case "sampled softmax":
-                sample = torch.multinomial(self.frequency, self.negatives, replacement=True)
-                chance = (self.frequency * self.negatives).clamp(min=1e-12).log()
-                value = sampled_softmax(states, run.targets, weights, sample, chance)
+                value = sampled_softmax(states, run.targets, weights, self.popular.draw(), self.popular.log_chance)
             case "gBCE":
                 sample = torch.randint(len(weights), (self.negatives,), device=weights.device)
                 value = gbce(states, run.targets, weights, sample)
@@ -92,6 +88,7 @@ class NextItems:
         """Of all items after the last token of each sequence: (sequences, items)."""
         return (self.network(inputs)[inputs.last()] @ self.network.items.weight.T).float()
 
+    @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """NDCG at 10 and cross entropy of the items held out, what their users already had hidden from the first."""
         if not len(self.asked):
@@ -104,20 +101,7 @@ class NextItems:
             scores = self._scores(inputs)
             answers = torch.from_numpy(self.sequence[ends].astype(np.int64)).to(scores.device)
             surprise.append(nn.functional.cross_entropy(scores, answers, reduction="none"))
-            own = scores.gather(1, answers[:, None])
             whole = ends - self.starts[rows]
-            seen = self.sequence[runs(self.starts[rows], whole)].astype(np.int64)
-            scores[np.repeat(np.arange(len(rows)), whole), seen] = -torch.inf
-            rank = 1 + (scores > own).sum(1)
-            gains.append(torch.where(rank <= PLACES, 1 / torch.log2(rank + 1.0), 0.0))
-        return {
-            f"validation ndcg@{PLACES}": float(torch.cat(gains).mean()),
-            "validation loss": float(torch.cat(surprise).mean()),
-        }
-
-
-def held_out_users(starts: np.ndarray, seed: int) -> np.ndarray:
-    """Rows of the users whose last item is held out: of those with three items or more."""
-    able = np.flatnonzero(np.diff(starts) > 2)
-    wanted = int(np.clip(HELD_OUT_SHARE * len(able), FEWEST_HELD_OUT, MOST_HELD_OUT))
-    return np.sort(np.random.default_rng([seed, 1]).permutation(able)[:wanted])
+            seen = np.repeat(np.arange(len(rows)), whole), self.sequence[runs(self.starts[rows], whole)]
+            gains.append(ndcg_of(scores, answers, seen))
+        return {NDCG: float(torch.cat(gains).mean()), "validation loss": float(torch.cat(surprise).mean())}

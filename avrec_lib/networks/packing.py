@@ -28,8 +28,9 @@ class Packed:
         """The place of each token in the padded grid (sequences · longest), whose rows are filled from the left."""
         starts = torch.cumsum(self.lengths, 0) - self.lengths
         rows = torch.arange(len(self), device=self.lengths.device)
-        shifts = torch.repeat_interleave(rows * self.longest - starts, self.lengths)
-        return torch.arange(len(self.tokens), device=self.tokens.device) + shifts
+        count = len(self.tokens)  # told, so that a GPU need not be waited for
+        shifts = torch.repeat_interleave(rows * self.longest - starts, self.lengths, output_size=count)
+        return torch.arange(count, device=self.tokens.device) + shifts
 
     def last(self) -> Tensor:
         """The place of the last token of each sequence among the packed ones: (sequences,) int64."""

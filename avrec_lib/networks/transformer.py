@@ -10,6 +10,15 @@ from avrec_lib.errors import UsageError
 from avrec_lib.networks.packing import Packed
 
 
+def check_heads(width: int, heads: int) -> None:
+    """Raises UsageError where `heads` cannot share `width` evenly."""
+    if width % heads:
+        raise UsageError(
+            "A width of {width} cannot be shared by {heads} heads.", hint="Make it a multiple.", width=width,
+            heads=heads,
+        )  # fmt: skip
+
+
 class CausalTransformer(nn.Module):
     """`blocks` of attention and a feed-forward layer, each after a layer norm and around a residual.
 
@@ -43,11 +52,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        if width % heads:
-            raise UsageError(
-                "A width of {width} cannot be shared by {heads} heads.", hint="Make it a multiple.", width=width,
-                heads=heads,
-            )  # fmt: skip
+        check_heads(width, heads)
         self.heads = heads
         self.norm_of_attention, self.norm_of_forward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.inward, self.outward = nn.Linear(width, 3 * width), nn.Linear(width, width)

@@ -120,6 +120,18 @@ def test_options_out_of_range_are_refused(options: dict, message: str) -> None:
         LightGCN(**options)
 
 
+def test_an_item_whose_only_choice_is_held_out_is_not_ranked_by_vectors_drawn_by_lot() -> None:
+    # Without the relation of choices nothing reaches an item but what was learned of it, and labels.
+    train, items = board_with_labels()
+    late = pl.DataFrame({"user_id": ["u0", "u1"], "item_id": ["late", "later"]})
+    late = late.with_columns(pl.lit(train["timestamp"].max()).cast(train["timestamp"].dtype).alias("timestamp"))
+    train = pl.concat([train.select("user_id", "item_id", "timestamp"), late])
+    stopped = tiny(relations=("labels",), patience=3).fit(train, items=items)
+    assert not {"late", "later"} & set(stopped.item_embeddings()["item_id"])
+    whole = tiny(relations=("labels",)).fit(train, items=items)
+    assert {"late", "later"} <= set(whole.item_embeddings()["item_id"])
+
+
 def test_labels_need_a_table_of_items() -> None:
     with pytest.raises(DataError, match="no table of items"):
         tiny(relations=("labels",)).fit(checkerboard(4, 4))

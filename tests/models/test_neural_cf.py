@@ -57,6 +57,13 @@ def test_items_that_nobody_chose_are_not_ranked() -> None:
     assert "new" not in model.recommend(["u1"], k=10)["item_id"].to_list()
 
 
+def test_an_item_whose_only_choice_is_held_out_is_not_ranked_by_vectors_drawn_by_lot() -> None:
+    late = pl.DataFrame({"user_id": ["u0"], "item_id": ["late"]})
+    train = pl.concat([checkerboard(6, 6).select("user_id", "item_id"), late])
+    assert "late" not in tiny(epochs=2, patience=1).fit(train).recommend(["u1"], k=10)["item_id"].to_list()
+    assert "late" in tiny(epochs=2).fit(train).recommend(["u1"], k=10)["item_id"].to_list()
+
+
 def test_a_history_longer_than_is_read_is_known_by_its_end() -> None:
     model = tiny(length=2, epochs=2).fit(checkerboard(6, 6))
     lists = [

@@ -130,6 +130,13 @@ def test_items_held_out_say_when_to_stop() -> None:
     assert "validation ndcg@10" in model.curves["curve"].to_list()
 
 
+def test_an_item_whose_only_choice_is_held_out_is_not_placed_by_an_id_drawn_by_lot() -> None:
+    board = checkerboard(12, 12).drop("timestamp")
+    train = pl.concat([board, board.head(1).with_columns(item_id=pl.lit("late"))])
+    lists = [small(patience=patience, epochs=2).fit(train).recommend(["u1"], k=20) for patience in (1, None)]
+    assert ["late" in each["item_id"] for each in lists] == [False, True]
+
+
 @pytest.mark.parametrize(
     "options",
     [{"decay": 0}, {"id_dropout": 1.0}, {"strangers": -0.1}, {"temperature": 0.0}, {"length": 0}, {"attributes": []}],

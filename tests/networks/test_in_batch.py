@@ -126,6 +126,16 @@ def test_what_is_held_out_is_the_last_item_and_not_learned_from() -> None:
     assert learner(towers()).validate() == {}
 
 
+def test_what_is_held_out_is_asked_in_the_order_of_time_however_the_epoch_was_shuffled() -> None:
+    known = learner(towers(), in_order=False, held_out=True)
+    asked = []
+    known._users = lambda events, *_, real=known._users: asked.append(real(events, None, None)) or asked[-1]  # type: ignore
+    for seed in range(4):
+        known.batches(np.random.default_rng(seed))
+        known.validate()
+    assert all(torch.equal(asked[0], each) for each in asked[1:])
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["with content", "ids alone"])
 def test_training_lowers_the_loss_and_the_same_seed_gives_the_same_weights(known: bool) -> None:
     weights = []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from avrec_lib.networks.losses import full_softmax, gbce, sampled_softmax
+from avrec_lib.networks.losses import PopularitySample, full_softmax, gbce, sampled_softmax
 
 
 def drawn(tokens: int = 5, items: int = 12, width: int = 4) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -64,3 +64,12 @@ def test_gbce_is_its_formula(calibration: float):
 def test_without_calibration_gbce_is_binary_cross_entropy():
     share = 3 / 11
     assert share * (0 * (1 - 1 / share) + 1 / share) == 1  # β of the positive
+
+
+def test_a_sample_by_popularity_tells_how_often_it_expects_each_item():
+    sample = PopularitySample.of(np.array([6, 3, 1, 0]), 1000, torch.device("cpu"))
+    assert sample.log_chance.exp().tolist() == pytest.approx([600, 300, 100, 1e-12])
+    torch.manual_seed(0)
+    found = np.bincount(sample.draw(), minlength=4)
+    assert found.sum() == 1000 and found[3] == 0
+    assert found[:3] == pytest.approx([600, 300, 100], abs=60)  # four standard errors
