@@ -13,6 +13,7 @@ from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.top_k import UNRANKED
+from avrec_lib.networks.held_out import learned_events
 from avrec_lib.networks.losses import LOSSES, MOST_ITEMS, Loss
 from avrec_lib.networks.next_item import NextItems, SequenceNetwork
 from avrec_lib.networks.packing import packed, runs
@@ -69,9 +70,11 @@ class NextItemRecommender(NeuralRecommender):
         )  # fmt: skip
 
     def _finish(self, network: nn.Module, interactions: Interactions) -> None:
-        """Embeddings of items that nobody chose become 0, which marks them."""
+        """Embeddings of items that were never learned become 0, which marks them."""
         assert isinstance(network, SequenceNetwork)
-        counts = np.bincount(interactions.past.items, minlength=len(interactions.item_ids))
+        past, plan = interactions.past, self._plan()
+        learned = past.items[learned_events(past.starts, plan.patience, plan.seed)]
+        counts = np.bincount(learned, minlength=past.catalogue)
         with torch.no_grad():
             network.items.weight[torch.from_numpy(counts == 0).to(device())] = 0
 
