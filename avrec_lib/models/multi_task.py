@@ -22,11 +22,10 @@ from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.search_space import OneOf, Real, Space
 from avrec_lib.models.task_tables import choices_on_requests, requests_of, shown_on_requests, with_cuts
 from avrec_lib.models.top_k import UNRANKED
-from avrec_lib.networks.experts import ARCHITECTURES, Architecture, Labels, Sizes, TaskNetwork
+from avrec_lib.networks.experts import ARCHITECTURES, ROWS_AT_ONCE, Architecture, Labels, Sizes, TaskNetwork
 from avrec_lib.networks.precision import Precision
 from avrec_lib.networks.task_learner import (
     BALANCES,
-    ROWS_AT_ONCE,
     Balance,
     Impressions,
     Negatives,
@@ -229,7 +228,8 @@ class MultiTask(NeuralRecommender):
         if not len(known):
             return scores
         weights = torch.tensor([float((self.task_weights or {}).get(task, 1.0)) for task in self.task_names])
-        for block in np.array_split(known, max(1, len(known) * histories.catalogue // ROWS_AT_ONCE)):
+        step = max(1, ROWS_AT_ONCE // histories.catalogue)
+        for block in (known[start : start + step] for start in range(0, len(known), step)):
             odds = self.network.everywhere(requests.asked(block, self.decay))
             scores[block] = (odds @ weights.to(odds.device)).cpu().numpy()
         scores[:, ~self._ranked_items] = UNRANKED

@@ -15,6 +15,7 @@ ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 HOURS, WEEKDAYS = 25, 8  # 0 stands for an unknown one, as in every column of the context
 PLACES = 51  # of a slate that are told apart; 0 is unknown, later ones are the last
 WIDTH_OF_CONTEXT = 8
+ROWS_AT_ONCE = 2**16  # pairs of a request and an item that are scored at a time
 
 
 @dataclass(frozen=True)
@@ -198,15 +199,22 @@ class TaskNetwork(nn.Module):
         return self._above(read) + self.places(shown.places)
 
     def everywhere(self, asked: Asked) -> Tensor:
-        """Log-odds of all items on each request, at an unknown place: (requests, items, tasks)."""
-        read = []
-        for inputs in self.readers():
-            catalogue = inputs.catalogue()
-            users, context = inputs.users(catalogue, asked)
-            shape = len(users), len(catalogue), -1
-            parts = users[:, None].expand(shape), catalogue[None].expand(shape), context[:, None].expand(shape)
-            read.append(inputs.pairs(*parts).flatten(0, 1))
-        return (self._above(read) + self.places.weight[0]).view(len(asked.starts), -1, self.sizes.tasks)
+        """Log-odds of all items on each request, at an unknown place: (requests, items, tasks).
+
+        At most `ROWS_AT_ONCE` pairs are open at a time; of a larger catalogue some items after the others.
+        """
+        catalogues = [inputs.catalogue() for inputs in self.readers()]
+        sides = [inputs.users(each, asked) for inputs, each in zip(self.readers(), catalogues, strict=True)]
+        reach, parts = max(1, ROWS_AT_ONCE // max(1, len(asked.starts))), []
+        for start in range(0, self.sizes.items, reach):
+            read = []
+            for inputs, catalogue, (users, context) in zip(self.readers(), catalogues, sides, strict=True):
+                items = catalogue[start : start + reach]
+                shape = len(users), len(items), -1
+                pairs = users[:, None].expand(shape), items[None].expand(shape), context[:, None].expand(shape)
+                read.append(inputs.pairs(*pairs).flatten(0, 1))
+            parts.append(self._above(read).unflatten(0, (len(asked.starts), -1)))
+        return torch.cat(parts, 1) + self.places.weight[0]
 
     def _above(self, read: list[Tensor]) -> Tensor:
         """Inputs (n, size), one or one a task, to log-odds (n, tasks)."""

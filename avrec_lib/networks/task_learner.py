@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avrec_lib.networks.experts import Asked, Shown, TaskNetwork
+from avrec_lib.networks.experts import ROWS_AT_ONCE, Asked, Shown, TaskNetwork
 from avrec_lib.networks.packing import runs
 from avrec_lib.networks.threads import device
 
 Balance = Literal["mean", "uncertainty"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
 HELD_OUT_SHARE = 0.1
-ROWS_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,13 @@ class Impressions:
         named = np.repeat(np.arange(len(rows)), lengths)
         return Impressions(named, self.items[own], self.places[own], self.labels[own]), own
 
-    def shown(self) -> Shown:
-        """All but the labels as tensors."""
-        parts = self.requests, self.items, self.places
+    def part(self, start: int, end: int) -> Impressions:
+        """The impressions `start` … `end` by themselves, their requests numbered as before."""
+        return Impressions(*(each[start:end] for each in (self.requests, self.items, self.places, self.labels)))
+
+    def shown(self, first: int = 0) -> Shown:
+        """All but the labels as tensors, with requests counted from `first`."""
+        parts = self.requests - first, self.items, self.places
         return Shown(*(torch.from_numpy(part.astype(np.int64)).to(device()) for part in parts))
 
 
@@ -185,9 +188,10 @@ def log_odds(
 ) -> Tensor:
     """Log-odds (n, tasks) of `impressions`, whose requests are numbered by their place in `rows`; some at a time."""
     parts = [torch.empty(0, network.sizes.tasks, device=device())]
-    for places in np.array_split(np.arange(len(rows)), max(1, len(impressions.items) // ROWS_AT_ONCE)):
-        block, _ = impressions.of_requests(places)
-        parts.append(network(requests.asked(rows[places], decay), block.shown()))
+    for start in range(0, len(impressions.items), ROWS_AT_ONCE):
+        block = impressions.part(start, start + ROWS_AT_ONCE)
+        first, last = block.requests[0], block.requests[-1]
+        parts.append(network(requests.asked(rows[first : last + 1], decay), block.shown(first)))
     return torch.cat(parts)
 
 

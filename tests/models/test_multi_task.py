@@ -100,6 +100,18 @@ def test_weights_of_tasks_say_what_a_list_is_for(taught: MultiTask) -> None:
     assert whole == pytest.approx(sum(parts), abs=1e-3)
 
 
+def test_a_catalogue_larger_than_what_is_scored_at_a_time_gets_the_same_scores(
+    taught: MultiTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users, items = ["u1", "u2", "u3"], [f"i{item}" for item in range(12)]
+    whole, rows = taught.score(users, items)["score"].to_numpy(), taught.predict(outcomes())
+    for module in ("models.multi_task", "networks.experts", "networks.task_learner"):
+        monkeypatch.setattr(f"avrec_lib.{module}.ROWS_AT_ONCE", 5)
+    assert taught.score(users, items)["score"].to_numpy() == pytest.approx(whole, abs=1e-5)
+    chances = [f"chance_{task}" for task in taught.task_names]
+    assert taught.predict(outcomes())[chances].to_numpy() == pytest.approx(rows[chances].to_numpy(), abs=1e-5)
+
+
 def test_a_saved_model_predicts_as_before(taught: MultiTask, tmp_path: Path) -> None:
     taught.save(tmp_path / "model")
     rows = outcomes()

@@ -65,6 +65,18 @@ def test_all_items_at_once_get_the_log_odds_of_one_at_a_time(architecture: str) 
     torch.testing.assert_close(network(asked(), shown()), picked)
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_no_more_pairs_are_open_than_may_be(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, opened = small(architecture), []
+    whole = network.everywhere(asked())
+    network.bodies[0].register_forward_pre_hook(lambda _, inputs: opened.append(len(inputs[0])))
+    for most, expected in ((6, [6, 2]), (1, [2, 2, 2, 2])):
+        monkeypatch.setattr("avrec_lib.networks.experts.ROWS_AT_ONCE", most)
+        torch.testing.assert_close(network.everywhere(asked()), whole)
+        assert opened == expected, "an item at a time is the least"
+        opened.clear()
+
+
 def test_only_single_tasks_have_nothing_in_common() -> None:
     for architecture in ARCHITECTURES:
         network = small(architecture)

@@ -50,6 +50,16 @@ def test_an_unknown_label_counts_for_nothing() -> None:
     assert learner.loss(np.arange(3))[0].item() == pytest.approx(losses.mean(), rel=1e-5)
 
 
+def test_a_request_with_more_impressions_than_are_scored_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, rows, opened = network(), np.array([1, 0]), []
+    shown = impressions([[1, 0]] * 10, each=5)
+    whole = log_odds(net, requests(2), shown, rows, 1.0)
+    net.bodies[0].register_forward_pre_hook(lambda _, inputs: opened.append(len(inputs[0])))
+    monkeypatch.setattr("avrec_lib.networks.task_learner.ROWS_AT_ONCE", 3)
+    torch.testing.assert_close(log_odds(net, requests(2), shown, rows, 1.0), whole)
+    assert opened == [3, 3, 3, 1]
+
+
 def test_uncertainty_weighs_the_loss_of_a_task_and_pays_for_it() -> None:
     net = network()
     learner = TaskLearner(net, requests(2), impressions([[1, 0], [0, 1]]), batch=10, decay=1.0, balance="uncertainty")
