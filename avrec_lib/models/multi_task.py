@@ -51,9 +51,10 @@ class MultiTask(NeuralRecommender):
     Learns from impressions what came of each (`data.outcomes`): `tasks` are click, long_view, like, or other events.
     It sees the last `length` choices strictly before the request, each weighing `decay` of the next; the item and its
     labels in `attributes`; hour, weekday and platform. The place in the slate enters as a bias of each task, known in
-    training and in `predict`; in ranking it is the mean over training, as is what a query does not say of hour, weekday
-    and platform. Score of an item = Σ over tasks of `task_weights` (1 where it has none) · its log-odds. A query
-    without a history gets no list, and items without label that nobody was shown or chose are not ranked.
+    training and in `predict`; in ranking it is the mean over training. An unknown hour, weekday, platform or place is
+    one of its own where training met unknown ones, otherwise the mean over training. Score of an item = Σ over tasks of
+    `task_weights` (1 where it has none) · its log-odds. A query without a history gets no list, and items without label
+    that nobody was shown or chose are not ranked.
 
     Impressions of items that are neither chosen in the log nor in the table of items are left out. A task whose labels
     are all alike is left out, which `facts` says. Where no task is left, as in a log without impressions and always in
@@ -193,7 +194,7 @@ class MultiTask(NeuralRecommender):
         return learner
 
     def _finish(self, network: nn.Module, interactions: Interactions) -> None:
-        """What was never met becomes the mean of what was; embeddings of items that nobody met become 0."""
+        """Unknown ones never met become the mean of those met; embeddings of items that nobody met become 0."""
         assert isinstance(network, TaskNetwork)
         requests, shown, _ = self._taught
         network.fill_unknown(requests.context, shown.places)

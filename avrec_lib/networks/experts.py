@@ -183,6 +183,8 @@ class TaskNetwork(nn.Module):
         )
         self.places = nn.Embedding(PLACES, sizes.tasks)
         nn.init.zeros_(self.places.weight)
+        # A weight so that it is saved with the others; no gradient, as it is what training leaves to ranking.
+        self.usual_place = nn.Parameter(torch.zeros(sizes.tasks), requires_grad=False)
         self.log_variances = nn.Parameter(torch.zeros(sizes.tasks))
 
     def readers(self) -> list[Inputs]:
@@ -199,7 +201,7 @@ class TaskNetwork(nn.Module):
         return self._above(read) + self.places(shown.places)
 
     def everywhere(self, asked: Asked) -> Tensor:
-        """Log-odds of all items on each request, at an unknown place: (requests, items, tasks).
+        """Log-odds of all items on each request, at the mean of all places met: (requests, items, tasks).
 
         At most `ROWS_AT_ONCE` pairs are open at a time; of a larger catalogue some items after the others.
         """
@@ -214,7 +216,7 @@ class TaskNetwork(nn.Module):
                 pairs = users[:, None].expand(shape), items[None].expand(shape), context[:, None].expand(shape)
                 read.append(inputs.pairs(*pairs).flatten(0, 1))
             parts.append(self._above(read).unflatten(0, (len(asked.starts), -1)))
-        return torch.cat(parts, 1) + self.places.weight[0]
+        return torch.cat(parts, 1) + self.usual_place
 
     def _above(self, read: list[Tensor]) -> Tensor:
         """Inputs (n, size), one or one a task, to log-odds (n, tasks)."""
@@ -230,16 +232,21 @@ class TaskNetwork(nn.Module):
 
     @torch.no_grad()
     def fill_unknown(self, context: np.ndarray, places: np.ndarray) -> None:
-        """Let the unknown hour, weekday, platform and place be the mean of what training met, each by its frequency.
+        """Let the unknown hour, weekday, platform and place be the mean of what training met, each by its frequency,
+        where training never met an unknown one; and let `usual_place` be the mean of all places.
 
-        `context` (requests, 3) and `places` (n,) are those of training; a column that was never known stays as it is.
+        `context` (requests, 3) and `places` (n,) are those of training.
         """
         columns = [
             (each, context[:, place]) for inputs in self.readers() for place, each in enumerate(inputs.context())
         ]
         for embedding, met in [*columns, (self.places, places)]:
-            counts = np.bincount(met, minlength=embedding.num_embeddings).astype(np.float32)
-            counts[0] = 0
-            if counts.any():
-                share = torch.from_numpy(counts / counts.sum()).to(embedding.weight)
-                embedding.weight[0] = share @ embedding.weight
+            if len(met) and met.all():
+                embedding.weight[0] = _mean_met(embedding, met)
+        if len(places):
+            self.usual_place.copy_(_mean_met(self.places, places))
+
+
+def _mean_met(embedding: nn.Embedding, met: np.ndarray) -> Tensor:
+    counts = np.bincount(met, minlength=embedding.num_embeddings).astype(np.float32)
+    return torch.from_numpy(counts / counts.sum()).to(embedding.weight) @ embedding.weight

@@ -145,6 +145,23 @@ def test_what_its_own_request_brings_is_not_in_the_history_it_learns_from() -> N
     assert shown.places.min() == 1, "places are counted from 1, so that 0 is free for unknown ones"
 
 
+def test_rows_of_an_unknown_platform_are_predicted_as_they_were_learned() -> None:
+    """Where the platform is null 3 of 4 are clicked, elsewhere 1 of 4."""
+    rows = [
+        {"user_id": f"u{user}", "item_id": f"i{place}", "position": place, "request_id": f"r{user}-{request}",
+         "platform": ("web", None)[request % 2], "timestamp": START + timedelta(hours=request), "event": event}
+        for user in range(40) for request in range(4) for place in range(4)
+        for event in (["impression", "click"] if (place + user) % 4 < 1 + 2 * (request % 2) else ["impression"])
+    ]  # fmt: skip
+    types = Events.create_empty().schema
+    table = pl.DataFrame(rows, {name: types[name] for name in rows[0]})
+    log = with_all_columns(table.lazy(), Events).cast(types).sort("timestamp", "user_id").collect()
+    asked = task_outcomes(log, ("click",)).rows
+    model = tiny(tasks=["click"], batch=64, weight_decay=0.0).fit(log)
+    found = model.predict(asked).group_by(pl.col("platform").is_null()).agg(pl.col("chance_click").mean())
+    assert dict(found.rows()) == pytest.approx({True: 0.75, False: 0.25}, abs=0.1)
+
+
 def test_a_task_with_one_answer_is_left_out_and_said() -> None:
     model = tiny(epochs=1).fit(shop(likes=False), clips())
     assert model.task_names == ["click", "long_view"]
