@@ -97,7 +97,8 @@ class Negatives:
 
 
 class TaskLearner:
-    """A learner (`loop.Learner`) of the log-odds of every task by cross entropy, the mean over tasks of their means.
+    """A learner (`loop.Learner`) of the log-odds of every task by cross entropy, the mean over tasks of their means;
+    a task of which a batch has no label is left out of it.
 
     With `balance` "uncertainty" the loss L_t of a task enters as L_t · e^−s_t + s_t / 2, s_t learned (Kendall, Gal and
     Cipolla 2018). A batch is about `batch` impressions, of requests at random. With `negatives` every impression is a
@@ -143,7 +144,8 @@ class TaskLearner:
         losses = self._losses(batch, shown)
         if self.balance == "uncertainty":
             losses = losses * (-self.network.log_variances).exp() + self.network.log_variances / 2
-        return losses.mean(), len(shown.items)
+        told = torch.from_numpy(~np.isnan(shown.labels).all(0)).to(losses.device)
+        return losses[told].sum() / max(int(told.sum()), 1), len(shown.items)
 
     def task_losses(self, batch: np.ndarray) -> Tensor:
         """The mean cross entropy of each task over the impressions of a batch whose label is known, (tasks,)."""

@@ -70,6 +70,22 @@ def test_uncertainty_weighs_the_loss_of_a_task_and_pays_for_it() -> None:
     assert learner.loss(np.arange(2))[0].item() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("balance", ["mean", "uncertainty"])
+def test_a_task_without_a_label_in_a_batch_is_not_in_its_loss(balance: str) -> None:
+    net = network()
+    with torch.no_grad():
+        net.log_variances[:] = 0.5
+    labels = impressions([[1, np.nan], [0, np.nan], [1, 0]])
+    learner = TaskLearner(net, requests(3), labels, batch=10, decay=1.0, balance=balance)  # type: ignore[arg-type]
+    first = learner.task_losses(np.arange(2))[0].item()
+    loss, _ = learner.loss(np.arange(2))
+    assert loss.item() == pytest.approx(first if balance == "mean" else first * np.exp(-0.5) + 0.25, rel=1e-5)
+    loss.backward()
+    assert balance == "mean" or net.log_variances.grad[1] == 0
+    nothing, _ = learner.loss(np.empty(0, np.int64))
+    assert nothing.item() == 0
+
+
 def test_a_rare_outcome_counts_from_the_first_step() -> None:
     net = network()
     labels = [[row < 50, row < 2] for row in range(100)]
