@@ -21,19 +21,21 @@ HELD_OUT_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Requests:
-    """Requests in the order of their times. `items` (events,) are their histories end to end, oldest first, request r
-    from `starts[r]`; `context` (requests, 3) int64: hour + 1, weekday, platform, each 0 where it is unknown."""
+    """Requests in the order of their times. The history of request r is the `lengths[r]` of `items` from `starts[r]`,
+    oldest first, and histories may overlap; `context` (requests, 3) int64: hour + 1, weekday, platform, each 0 where it
+    is unknown."""
 
     items: np.ndarray
     starts: np.ndarray
+    lengths: np.ndarray
     context: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.starts) - 1
+        return len(self.starts)
 
     def asked(self, rows: np.ndarray, decay: float) -> Asked:
         """The requests `rows` as tensors; an event weighs `decay` to the power of how many came later, over the sum."""
-        first, lengths = self.starts[rows], self.starts[rows + 1] - self.starts[rows]
+        first, lengths = self.starts[rows], self.lengths[rows]
         ends = np.cumsum(lengths)
         ages = np.repeat(ends, lengths) - np.arange(lengths.sum()) - 1
         weights = decay ** ages.astype(np.float64)

@@ -21,7 +21,8 @@ def network(architecture: str = "MMoE", tasks: int = 2, items: int = 6) -> TaskN
 
 def requests(count: int) -> Requests:
     """`count` requests, each after item 0."""
-    return Requests(np.zeros(count, np.int32), np.arange(count + 1), np.zeros((count, 3), np.int64))
+    items, context = np.zeros(count, np.int32), np.zeros((count, 3), np.int64)
+    return Requests(items, np.arange(count), np.ones(count, np.int64), context)
 
 
 def impressions(labels: list[list[float]], each: int = 1) -> Impressions:
@@ -32,7 +33,8 @@ def impressions(labels: list[list[float]], each: int = 1) -> Impressions:
 
 
 def test_an_older_event_weighs_the_decay_less_and_weights_sum_to_one() -> None:
-    asked = Requests(np.array([4, 2, 3], np.int32), np.array([0, 2, 2, 3]), np.zeros((3, 3), np.int64))
+    context = np.zeros((3, 3), np.int64)
+    asked = Requests(np.array([4, 2, 3], np.int32), np.array([0, 2, 2]), np.array([2, 0, 1]), context)
     found = asked.asked(np.array([2, 0, 1]), 0.5)
     assert found.items.tolist() == [3, 4, 2]
     assert found.starts.tolist() == [0, 1, 3]
