@@ -46,7 +46,8 @@ _NO_TASK = (
 
 class MultiTask(NeuralRecommender):
     """Multi-gate mixture of experts (Ma et al. 2018, "Modeling task relationships in multi-task learning"), or with
-    `architecture` a shared bottom, or a network for each task side by side (`networks.experts`).
+    `architecture` a shared bottom, or a network for each task side by side (`networks.experts`), which have
+    nothing in common but the moment when `patience` stops them: train them one by one where each is to stop by itself.
 
     Learns from impressions what came of each (`data.outcomes`): `tasks` are click, long_view, like, or other events.
     It sees the last `length` choices strictly before the request, each weighing `decay` of the next; the item and its

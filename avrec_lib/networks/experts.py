@@ -230,6 +230,17 @@ class TaskNetwork(nn.Module):
             return []
         return [*self.inputs.parameters(), *self.bodies[0].shared()]  # type: ignore[operator]
 
+    def gradients_apart(self) -> list[list[Tensor]]:
+        """Views of the gradients of each task's own network, a list a task; none where tasks share something."""
+        if self.architecture != "single task":
+            return []
+        groups = []
+        for task, parts in enumerate(zip(self.inputs, self.bodies, self.towers, strict=True)):
+            own = [each.grad for part in parts for each in part.parameters()]
+            columns = [each.grad[..., task] for each in (self.places.weight, self.log_variances) if each.grad is not None]
+            groups.append([each for each in (*own, *columns) if each is not None])
+        return groups
+
     @torch.no_grad()
     def fill_unknown(self, context: np.ndarray, places: np.ndarray) -> None:
         """Let the unknown hour, weekday, platform and place be the mean of what training met, each by its frequency,

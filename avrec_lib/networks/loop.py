@@ -149,7 +149,7 @@ def _epoch(learner: Learner, state: State, plan: Plan, name: str) -> tuple[float
                 batch=plan.batch, less=max(plan.batch // 2, 1), model=name,
             ) from error  # fmt: skip
         value = float(loss.detach())
-        norm = float(nn.utils.clip_grad_norm_(state.network.parameters(), plan.clip))
+        norm = _clipped(learner, plan.clip)
         if not math.isfinite(value) or not math.isfinite(norm):
             raise UsageError(
                 "The loss of {model} is {value} in epoch {epoch}, step {step}: training has diverged and is stopped.",
@@ -161,6 +161,19 @@ def _epoch(learner: Learner, state: State, plan: Plan, name: str) -> tuple[float
         total, norms, targets = total + value * count, norms + norm, targets + count
     state.targets += targets
     return total / max(targets, 1), norms / max(len(batches), 1)
+
+
+def _clipped(learner: Learner, most: float) -> float:
+    """The norm of all gradients; they are scaled to a norm of at most `most` all at once, or each group by itself where
+    the learner has `clip_groups`: lists of gradients."""
+    groups = learner.clip_groups() if hasattr(learner, "clip_groups") else []
+    if not groups:
+        return float(nn.utils.clip_grad_norm_(learner.network.parameters(), most))
+    norms = [torch.stack([each.norm() for each in gradients]).norm() for gradients in groups]
+    for norm, gradients in zip(norms, groups, strict=True):
+        for each in gradients:
+            each.mul_((most / (norm + 1e-6)).clamp(max=1))
+    return float(torch.stack(norms).norm())
 
 
 def _set_rate(state: State, plan: Plan, epoch: float) -> None:

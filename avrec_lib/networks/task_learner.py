@@ -100,7 +100,8 @@ class Negatives:
 
 class TaskLearner:
     """A learner (`loop.Learner`) of the log-odds of every task by cross entropy, the mean over tasks of their means;
-    a task of which a batch has no label is left out of it.
+    a task of which a batch has no label is left out of it. Networks of single tasks are clipped each by itself and know
+    nothing of each other, but for the early stop, which is common.
 
     With `balance` "uncertainty" the loss L_t of a task enters as L_t · e^−s_t + s_t / 2, s_t learned (Kendall, Gal and
     Cipolla 2018). A batch is about `batch` impressions, of requests at random. With `negatives` every impression is a
@@ -147,7 +148,13 @@ class TaskLearner:
         if self.balance == "uncertainty":
             losses = losses * (-self.network.log_variances).exp() + self.network.log_variances / 2
         told = torch.from_numpy(~np.isnan(shown.labels).all(0)).to(losses.device)
-        return losses[told].sum() / max(int(told.sum()), 1), len(shown.items)
+        # Networks of single tasks learn as if each were alone: the same whatever labels the others have.
+        among = int(told.sum()) if self.network.shared() else len(told)
+        return losses[told].sum() / max(among, 1), len(shown.items)
+
+    def clip_groups(self) -> list[list[Tensor]]:
+        """The gradients that are clipped apart: those of each single task's own network."""
+        return self.network.gradients_apart()
 
     def task_losses(self, batch: np.ndarray) -> Tensor:
         """The mean cross entropy of each task over the impressions of a batch whose label is known, (tasks,)."""

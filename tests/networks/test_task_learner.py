@@ -129,6 +129,23 @@ def test_each_task_learns_which_items_are_its_own(architecture: str) -> None:
     assert ((odds > 0) == np.array(labels, bool)).all()
 
 
+@pytest.mark.parametrize("balance", ["mean", "uncertainty"])
+def test_a_single_task_is_learned_the_same_whatever_the_others_are(balance: str) -> None:
+    rng, found = np.random.default_rng(0), []
+    first = rng.integers(0, 2, 60)
+    for other in (rng.integers(0, 2, 60), np.zeros(60), np.where(np.arange(60) < 57, np.nan, 1)):
+        shown = impressions(np.column_stack([first, other]).tolist(), 3)
+        shown.places[:] = np.arange(60) % 3
+        net = network("single task")
+        learner = TaskLearner(net, requests(20), shown, batch=6, decay=1.0, balance=balance)  # type: ignore[arg-type]
+        train(learner, Plan(epochs=3, learning_rate=0.02, clip=0.05, threads=1), "test")
+        odds = log_odds(net, requests(20), shown, np.arange(20), 1.0)[:, 0]
+        found.append((odds, net.places.weight.detach()[:, 0], net.log_variances.detach()[0]))
+    for one in found[1:]:
+        for mine, same in zip(one, found[0], strict=True):
+            torch.testing.assert_close(mine, same, rtol=0, atol=1e-6)
+
+
 def test_tasks_with_opposite_labels_conflict_and_with_equal_labels_agree() -> None:
     for labels, cosine in (([[1, 0], [0, 1]], -1.0), ([[1, 1], [0, 0]], 1.0)):
         net = network("shared bottom")
