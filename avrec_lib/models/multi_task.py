@@ -13,7 +13,7 @@ from torch import nn
 
 from avrec_lib.data.dataset import fingerprint
 from avrec_lib.data.facts import Fact
-from avrec_lib.data.outcomes import TASKS, USUAL_TASKS, task_outcomes
+from avrec_lib.data.outcomes import TASKS, USUAL_TASKS, task_outcomes, with_both_answers
 from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
@@ -162,11 +162,12 @@ class MultiTask(NeuralRecommender):
         facts = []
         if self._rows is not None:
             rows = with_cuts(self._rows).join(interactions.item_rows.select("item_id"), on="item_id", how="semi")
-            told = [rows[task].n_unique() - (rows[task].null_count() > 0) > 1 for task in self.tasks]
+            both = with_both_answers(rows, self.tasks)
+            told = [task in both for task in self.tasks]
             facts = [
                 Fact("one_class", rows.height, None, "amber", _NO_BOTH, {"task": task})
-                for task, both in zip(self.tasks, told, strict=True)
-                if not both
+                for task in self.tasks
+                if task not in both
             ]
             if any(told):
                 self.learned_tasks = np.flatnonzero(told)

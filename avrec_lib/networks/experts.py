@@ -237,8 +237,9 @@ class TaskNetwork(nn.Module):
         groups = []
         for task, parts in enumerate(zip(self.inputs, self.bodies, self.towers, strict=True)):
             own = [each.grad for part in parts for each in part.parameters()]
-            columns = [each.grad[..., task] for each in (self.places.weight, self.log_variances) if each.grad is not None]
-            groups.append([each for each in (*own, *columns) if each is not None])
+            common = [each.grad for each in (self.places.weight, self.log_variances)]
+            own += [each[..., task] for each in common if each is not None]
+            groups.append([each for each in own if each is not None])
         return groups
 
     @torch.no_grad()
