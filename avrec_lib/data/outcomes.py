@@ -124,15 +124,22 @@ def task_outcomes(
 
 
 def label_shares(rows: pl.DataFrame, tasks: Sequence[str] = USUAL_TASKS) -> pl.DataFrame:
-    """Columns task, impressions (with a label), positives, share (of these), of_clicks (the share among clicks)."""
+    """Columns task, impressions (with a label), positives, share (of these), of_clicks (the share among clicks, null
+    where `rows` have no column click)."""
+    clicked = pl.col("click") == 1 if "click" in rows.columns else pl.lit(False)
     found = [
         rows.select(
             task=pl.lit(task), impressions=pl.col(task).count(), positives=pl.col(task).sum().cast(pl.Int64),
-            share=pl.col(task).mean(), of_clicks=pl.col(task).filter(pl.col("click") == 1).mean(),
+            share=pl.col(task).mean(), of_clicks=pl.col(task).filter(clicked).mean(),
         )
         for task in tasks
     ]  # fmt: skip
     return pl.concat(found).with_columns(pl.col("impressions").cast(pl.Int64))
+
+
+def with_both_answers(rows: pl.DataFrame, tasks: Sequence[str]) -> list[str]:
+    """Those of `tasks` whose labels in `rows` are not all alike: what can be learned."""
+    return [task for task in tasks if rows[task].drop_nulls().n_unique() > 1]
 
 
 def _label(task: str, long_view: LongView) -> pl.Expr:

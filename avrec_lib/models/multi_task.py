@@ -13,7 +13,7 @@ from torch import nn
 
 from avrec_lib.data.dataset import fingerprint
 from avrec_lib.data.facts import Fact
-from avrec_lib.data.outcomes import TASKS, USUAL_TASKS, task_outcomes
+from avrec_lib.data.outcomes import TASKS, USUAL_TASKS, task_outcomes, with_both_answers
 from avrec_lib.errors import UsageError, unknown_name
 from avrec_lib.models.histories import Histories
 from avrec_lib.models.interactions import Interactions
@@ -22,12 +22,11 @@ from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.search_space import OneOf, Real, Space
 from avrec_lib.models.task_tables import choices_on_requests, requests_of, shown_on_requests, with_cuts
 from avrec_lib.models.top_k import UNRANKED
-from avrec_lib.networks.experts import ARCHITECTURES, Architecture, Labels, Sizes, TaskNetwork
+from avrec_lib.networks.experts import ARCHITECTURES, ROWS_AT_ONCE, Architecture, Labels, Sizes, TaskNetwork
 from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.precision import Precision
 from avrec_lib.networks.task_learner import (
     BALANCES,
-    ROWS_AT_ONCE,
     Balance,
     Impressions,
     Negatives,
@@ -48,14 +47,16 @@ _NO_TASK = (
 
 class MultiTask(NeuralRecommender):
     """Multi-gate mixture of experts (Ma et al. 2018, "Modeling task relationships in multi-task learning"), or with
-    `architecture` a shared bottom, or a network for each task side by side (`networks.experts`).
+    `architecture` a shared bottom, or a network for each task side by side (`networks.experts`), which have
+    nothing in common but the moment when `patience` stops them: train them one by one where each is to stop by itself.
 
     Learns from impressions what came of each (`data.outcomes`): `tasks` are click, long_view, like, or other events.
     It sees the last `length` choices strictly before the request, each weighing `decay` of the next; the item and its
     labels in `attributes`; hour, weekday and platform. The place in the slate enters as a bias of each task, known in
-    training and in `predict`; in ranking it is the mean over training, as is what a query does not say of hour, weekday
-    and platform. Score of an item = Σ over tasks of `task_weights` (1 where it has none) · its log-odds. A query
-    without a history gets no list, and items without label that nobody was shown or chose are not ranked.
+    training and in `predict`; in ranking it is the mean over training. An unknown hour, weekday, platform or place is
+    one of its own where training met unknown ones, otherwise the mean over training. Score of an item = Σ over tasks of
+    `task_weights` (1 where it has none) · its log-odds. A query without a history gets no list, and items without label
+    that nobody was shown or chose are not ranked.
 
     Impressions of items that are neither chosen in the log nor in the table of items are left out. A task whose labels
     are all alike is left out, which `facts` says. Where no task is left, as in a log without impressions and always in
@@ -166,11 +167,12 @@ class MultiTask(NeuralRecommender):
         facts = []
         if self._rows is not None:
             rows = with_cuts(self._rows).join(interactions.item_rows.select("item_id"), on="item_id", how="semi")
-            told = [rows[task].n_unique() - (rows[task].null_count() > 0) > 1 for task in self.tasks]
+            both = with_both_answers(rows, self.tasks)
+            told = [task in both for task in self.tasks]
             facts = [
                 Fact("one_class", rows.height, None, "amber", _NO_BOTH, {"task": task})
-                for task, both in zip(self.tasks, told, strict=True)
-                if not both
+                for task in self.tasks
+                if task not in both
             ]
             if any(told):
                 self.learned_tasks = np.flatnonzero(told)
@@ -199,7 +201,7 @@ class MultiTask(NeuralRecommender):
         return learner
 
     def _finish(self, network: nn.Module, interactions: Interactions) -> None:
-        """What was never met becomes the mean of what was; embeddings of items that nobody met become 0."""
+        """Unknown ones never met become the mean of those met; embeddings of items that nobody met become 0."""
         assert isinstance(network, TaskNetwork)
         requests, shown, _ = self._taught
         network.fill_unknown(requests.context, shown.places)
@@ -234,7 +236,8 @@ class MultiTask(NeuralRecommender):
         if not len(known):
             return scores
         weights = torch.tensor([float((self.task_weights or {}).get(task, 1.0)) for task in self.task_names])
-        for block in np.array_split(known, max(1, len(known) * histories.catalogue // ROWS_AT_ONCE)):
+        step = max(1, ROWS_AT_ONCE // histories.catalogue)
+        for block in (known[start : start + step] for start in range(0, len(known), step)):
             odds = self.network.everywhere(requests.asked(block, self.decay))
             scores[block] = (odds @ weights.to(odds.device)).cpu().numpy()
         scores[:, ~self._ranked_items] = UNRANKED

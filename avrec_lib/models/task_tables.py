@@ -11,7 +11,6 @@ import polars as pl
 from avrec_lib.models.histories import NO_TIME, Histories
 from avrec_lib.models.interactions import Interactions
 from avrec_lib.networks.experts import PLACES
-from avrec_lib.networks.packing import runs
 from avrec_lib.networks.task_learner import Impressions, Negatives, Requests
 from avrec_lib.schema import TIME
 
@@ -62,10 +61,10 @@ def _requests(
     nothing = pl.lit(None, dtype=pl.List(pl.String))
     queries = asked.select("user_id", "cut", history=nothing)
     parts = [interactions.histories(block).latest(length) for block in queries.iter_slices(_AT_ONCE)]
-    lengths = np.concatenate([np.zeros(1, np.int64), *(part.lengths for part in parts)])
+    lengths = np.concatenate([np.zeros(0, np.int64), *(part.lengths for part in parts)])
     items = np.concatenate([np.zeros(0, np.int32), *(part.items for part in parts)])
     cuts = asked["cut"].to_physical().fill_null(NO_TIME).to_numpy()
-    return Requests(items, np.cumsum(lengths), context_of(cuts, platform))
+    return Requests(items, np.cumsum(lengths) - lengths, lengths, context_of(cuts, platform))
 
 
 def choices_on_requests(
@@ -82,10 +81,7 @@ def choices_on_requests(
     chosen = chosen[np.argsort(past.times[chosen], kind="stable")]
     users = past.queries[chosen]
     first = np.maximum(past.starts[users], chosen - length)
-    lengths = chosen - first
-    requests = Requests(
-        past.items[runs(first, lengths)], np.concatenate([[0], np.cumsum(lengths)]), context_of(past.times[chosen])
-    )
+    requests = Requests(past.items, first, chosen - first, context_of(past.times[chosen]))  # copies of none of them
     count = len(chosen)
     shown = Impressions(
         np.arange(count), past.items[chosen].astype(np.int64), np.zeros(count, np.int64),
@@ -97,7 +93,7 @@ def choices_on_requests(
 def requests_of(histories: Histories, length: int) -> Requests:
     """What queries may know as requests on an unknown platform."""
     latest = histories.latest(length)
-    return Requests(latest.items, latest.starts, context_of(histories.cuts))
+    return Requests(latest.items, latest.starts[:-1], latest.lengths, context_of(histories.cuts))
 
 
 def context_of(times: np.ndarray, platform: np.ndarray | None = None) -> np.ndarray:

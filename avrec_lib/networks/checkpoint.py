@@ -28,6 +28,7 @@ class State:
     epoch: int = 0
     steps: int = 0
     best_value: float | None = None
+    first_loss: float | None = None
     waited: int = 0
     seconds: float = 0.0
     targets: int = 0
@@ -60,7 +61,8 @@ class Checkpoint:
         }
         said = {
             "format": FORMAT, "configuration": self.configuration, "epoch": state.epoch, "steps": state.steps,
-            "waited": state.waited, "best_value": state.best_value, "seconds": state.seconds, "targets": state.targets,
+            "waited": state.waited, "best_value": state.best_value,
+            "first_loss": state.first_loss, "seconds": state.seconds, "targets": state.targets,
             "rows": state.rows,
         }  # fmt: skip
         self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +99,8 @@ class Checkpoint:
             state.best = {name: value.to(device) for name, value in _part(tensors, "best").items()}
             for name in ("epoch", "steps", "waited", "targets"):
                 setattr(state, name, int(said[name]))
-            state.best_value, state.seconds = said["best_value"], float(said["seconds"])
+            state.best_value, state.first_loss = said["best_value"], said["first_loss"]
+            state.seconds = float(said["seconds"])
             state.rows = [tuple(row) for row in said["rows"]]
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise DataError(

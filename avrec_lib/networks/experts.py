@@ -15,6 +15,7 @@ ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 HOURS, WEEKDAYS = 25, 8  # 0 stands for an unknown one, as in every column of the context
 PLACES = 51  # of a slate that are told apart; 0 is unknown, later ones are the last
 WIDTH_OF_CONTEXT = 8
+ROWS_AT_ONCE = 2**16  # pairs of a request and an item that are scored at a time
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,8 @@ class TaskNetwork(nn.Module):
         )
         self.places = nn.Embedding(PLACES, sizes.tasks)
         nn.init.zeros_(self.places.weight)
+        # A weight so that it is saved with the others; no gradient, as it is what training leaves to ranking.
+        self.usual_place = nn.Parameter(torch.zeros(sizes.tasks), requires_grad=False)
         self.log_variances = nn.Parameter(torch.zeros(sizes.tasks))
 
     def readers(self) -> list[Inputs]:
@@ -198,15 +201,22 @@ class TaskNetwork(nn.Module):
         return self._above(read) + self.places(shown.places)
 
     def everywhere(self, asked: Asked) -> Tensor:
-        """Log-odds of all items on each request, at an unknown place: (requests, items, tasks)."""
-        read = []
-        for inputs in self.readers():
-            catalogue = inputs.catalogue()
-            users, context = inputs.users(catalogue, asked)
-            shape = len(users), len(catalogue), -1
-            parts = users[:, None].expand(shape), catalogue[None].expand(shape), context[:, None].expand(shape)
-            read.append(inputs.pairs(*parts).flatten(0, 1))
-        return (self._above(read) + self.places.weight[0]).view(len(asked.starts), -1, self.sizes.tasks)
+        """Log-odds of all items on each request, at the mean of all places met: (requests, items, tasks).
+
+        At most `ROWS_AT_ONCE` pairs are open at a time; of a larger catalogue some items after the others.
+        """
+        catalogues = [inputs.catalogue() for inputs in self.readers()]
+        sides = [inputs.users(each, asked) for inputs, each in zip(self.readers(), catalogues, strict=True)]
+        reach, parts = max(1, ROWS_AT_ONCE // max(1, len(asked.starts))), []
+        for start in range(0, self.sizes.items, reach):
+            read = []
+            for inputs, catalogue, (users, context) in zip(self.readers(), catalogues, sides, strict=True):
+                items = catalogue[start : start + reach]
+                shape = len(users), len(items), -1
+                pairs = users[:, None].expand(shape), items[None].expand(shape), context[:, None].expand(shape)
+                read.append(inputs.pairs(*pairs).flatten(0, 1))
+            parts.append(self._above(read).unflatten(0, (len(asked.starts), -1)))
+        return torch.cat(parts, 1) + self.usual_place
 
     def _above(self, read: list[Tensor]) -> Tensor:
         """Inputs (n, size), one or one a task, to log-odds (n, tasks)."""
@@ -220,18 +230,35 @@ class TaskNetwork(nn.Module):
             return []
         return [*self.inputs.parameters(), *self.bodies[0].shared()]  # type: ignore[operator]
 
+    def gradients_apart(self) -> list[list[Tensor]]:
+        """Views of the gradients of each task's own network, a list a task; none where tasks share something."""
+        if self.architecture != "single task":
+            return []
+        groups = []
+        for task, parts in enumerate(zip(self.inputs, self.bodies, self.towers, strict=True)):
+            own = [each.grad for part in parts for each in part.parameters()]
+            common = [each.grad for each in (self.places.weight, self.log_variances)]
+            own += [each[..., task] for each in common if each is not None]
+            groups.append([each for each in own if each is not None])
+        return groups
+
     @torch.no_grad()
     def fill_unknown(self, context: np.ndarray, places: np.ndarray) -> None:
-        """Let the unknown hour, weekday, platform and place be the mean of what training met, each by its frequency.
+        """Let the unknown hour, weekday, platform and place be the mean of what training met, each by its frequency,
+        where training never met an unknown one; and let `usual_place` be the mean of all places.
 
-        `context` (requests, 3) and `places` (n,) are those of training; a column that was never known stays as it is.
+        `context` (requests, 3) and `places` (n,) are those of training.
         """
         columns = [
             (each, context[:, place]) for inputs in self.readers() for place, each in enumerate(inputs.context())
         ]
         for embedding, met in [*columns, (self.places, places)]:
-            counts = np.bincount(met, minlength=embedding.num_embeddings).astype(np.float32)
-            counts[0] = 0
-            if counts.any():
-                share = torch.from_numpy(counts / counts.sum()).to(embedding.weight)
-                embedding.weight[0] = share @ embedding.weight
+            if len(met) and met.all():
+                embedding.weight[0] = _mean_met(embedding, met)
+        if len(places):
+            self.usual_place.copy_(_mean_met(self.places, places))
+
+
+def _mean_met(embedding: nn.Embedding, met: np.ndarray) -> Tensor:
+    counts = np.bincount(met, minlength=embedding.num_embeddings).astype(np.float32)
+    return torch.from_numpy(counts / counts.sum()).to(embedding.weight) @ embedding.weight

@@ -22,6 +22,8 @@ from avrec_lib.networks.threads import device, threads
 from avrec_lib.progress import meter
 from avrec_lib.strings import say
 
+WORSE = 2  # times the loss of the first step, before anything was learned, are not what training is for
+
 
 class Learner(Protocol):
     """What can be trained: a network, the batches of an epoch, the loss of one, and how good it is by now."""
@@ -97,8 +99,9 @@ def train(learner: Learner, plan: Plan, name: str, checkpoint: Checkpoint | None
     """Train `learner.network` in place; the curves (`networks.curves`) of train loss, gradient norm and validation.
 
     Every epoch draws from the seed and its number alone, so what a `checkpoint` takes up after a kill goes on as if
-    nothing had happened: the same curve, the same weights. Raises UsageError when the loss is no number any more, and
-    when there is no memory for a batch; DataError for a checkpoint that is damaged or of another configuration.
+    nothing had happened: the same curve, the same weights. Raises UsageError when the loss is no number any more or far
+    above that of the first step, and when there is no memory for a batch; DataError for a checkpoint that is damaged or
+    of another configuration.
     """
     with threads(plan.threads):
         torch.manual_seed(plan.seed)
@@ -156,7 +159,7 @@ def _epoch(learner: Learner, state: State, plan: Plan, name: str) -> tuple[float
                 batch=plan.batch, less=max(plan.batch // 2, 1), model=name,
             ) from error  # fmt: skip
         value = float(loss.detach())
-        norm = float(nn.utils.clip_grad_norm_(state.network.parameters(), plan.clip))
+        norm = _clipped(learner, plan.clip)
         if not math.isfinite(value) or not math.isfinite(norm):
             raise UsageError(
                 "The loss of {model} is {value} in epoch {epoch}, step {step}: training has diverged and is stopped.",
@@ -166,8 +169,30 @@ def _epoch(learner: Learner, state: State, plan: Plan, name: str) -> tuple[float
         state.optimiser.step()
         _average(state, plan)
         total, norms, targets = total + value * count, norms + norm, targets + count
+        if state.first_loss is None:
+            state.first_loss = value
     state.targets += targets
-    return total / max(targets, 1), norms / max(len(batches), 1)
+    mean = total / max(targets, 1)
+    if mean > WORSE * abs(state.first_loss or 0.0) + 1:
+        raise UsageError(
+            "The loss of {model} rises, from {first:.3g} at the first step to {value:.3g} in epoch {epoch}: training "
+            "has diverged and is stopped.", hint="Lower learning_rate (it is {rate:g}).",
+            model=name, first=state.first_loss, value=mean, epoch=state.epoch + 1, rate=plan.learning_rate,
+        )  # fmt: skip
+    return mean, norms / max(len(batches), 1)
+
+
+def _clipped(learner: Learner, most: float) -> float:
+    """The norm of all gradients; they are scaled to a norm of at most `most` all at once, or each group by itself where
+    the learner has `clip_groups`: lists of gradients."""
+    groups = learner.clip_groups() if hasattr(learner, "clip_groups") else []
+    if not groups:
+        return float(nn.utils.clip_grad_norm_(learner.network.parameters(), most))
+    norms = [torch.stack([each.norm() for each in gradients]).norm() for gradients in groups]
+    for norm, gradients in zip(norms, groups, strict=True):
+        for each in gradients:
+            each.mul_((most / (norm + 1e-6)).clamp(max=1))
+    return float(torch.stack(norms).norm())
 
 
 def _set_rate(state: State, plan: Plan, epoch: float) -> None:

@@ -10,31 +10,32 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avrec_lib.networks.experts import Asked, Shown, TaskNetwork
+from avrec_lib.networks.experts import ROWS_AT_ONCE, Asked, Shown, TaskNetwork
 from avrec_lib.networks.packing import runs
 from avrec_lib.networks.threads import device
 
 Balance = Literal["mean", "uncertainty"]
 BALANCES: tuple[Balance, ...] = get_args(Balance)
 HELD_OUT_SHARE = 0.1
-ROWS_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True)
 class Requests:
-    """Requests in the order of their times. `items` (events,) are their histories end to end, oldest first, request r
-    from `starts[r]`; `context` (requests, 3) int64: hour + 1, weekday, platform, each 0 where it is unknown."""
+    """Requests in the order of their times. The history of request r is the `lengths[r]` of `items` from `starts[r]`,
+    oldest first, and histories may overlap; `context` (requests, 3) int64: hour + 1, weekday, platform, each 0 where it
+    is unknown."""
 
     items: np.ndarray
     starts: np.ndarray
+    lengths: np.ndarray
     context: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.starts) - 1
+        return len(self.starts)
 
     def asked(self, rows: np.ndarray, decay: float) -> Asked:
         """The requests `rows` as tensors; an event weighs `decay` to the power of how many came later, over the sum."""
-        first, lengths = self.starts[rows], self.starts[rows + 1] - self.starts[rows]
+        first, lengths = self.starts[rows], self.lengths[rows]
         ends = np.cumsum(lengths)
         ages = np.repeat(ends, lengths) - np.arange(lengths.sum()) - 1
         weights = decay ** ages.astype(np.float64)
@@ -65,9 +66,13 @@ class Impressions:
         named = np.repeat(np.arange(len(rows)), lengths)
         return Impressions(named, self.items[own], self.places[own], self.labels[own]), own
 
-    def shown(self) -> Shown:
-        """All but the labels as tensors."""
-        parts = self.requests, self.items, self.places
+    def part(self, start: int, end: int) -> Impressions:
+        """The impressions `start` … `end` by themselves, their requests numbered as before."""
+        return Impressions(*(each[start:end] for each in (self.requests, self.items, self.places, self.labels)))
+
+    def shown(self, first: int = 0) -> Shown:
+        """All but the labels as tensors, with requests counted from `first`."""
+        parts = self.requests - first, self.items, self.places
         return Shown(*(torch.from_numpy(part.astype(np.int64)).to(device()) for part in parts))
 
 
@@ -94,7 +99,9 @@ class Negatives:
 
 
 class TaskLearner:
-    """A learner (`loop.Learner`) of the log-odds of every task by cross entropy, the mean over tasks of their means.
+    """A learner (`loop.Learner`) of the log-odds of every task by cross entropy, the mean over tasks of their means;
+    a task of which a batch has no label is left out of it. Networks of single tasks are clipped each by itself and know
+    nothing of each other, but for the early stop, which is common.
 
     With `balance` "uncertainty" the loss L_t of a task enters as L_t · e^−s_t + s_t / 2, s_t learned (Kendall, Gal and
     Cipolla 2018). A batch is about `batch` impressions, of requests at random. With `negatives` every impression is a
@@ -140,7 +147,14 @@ class TaskLearner:
         losses = self._losses(batch, shown)
         if self.balance == "uncertainty":
             losses = losses * (-self.network.log_variances).exp() + self.network.log_variances / 2
-        return losses.mean(), len(shown.items)
+        told = torch.from_numpy(~np.isnan(shown.labels).all(0)).to(losses.device)
+        # Networks of single tasks learn as if each were alone: the same whatever labels the others have.
+        among = int(told.sum()) if self.network.shared() else len(told)
+        return losses[told].sum() / max(among, 1), len(shown.items)
+
+    def clip_groups(self) -> list[list[Tensor]]:
+        """The gradients that are clipped apart: those of each single task's own network."""
+        return self.network.gradients_apart()
 
     def task_losses(self, batch: np.ndarray) -> Tensor:
         """The mean cross entropy of each task over the impressions of a batch whose label is known, (tasks,)."""
@@ -185,9 +199,10 @@ def log_odds(
 ) -> Tensor:
     """Log-odds (n, tasks) of `impressions`, whose requests are numbered by their place in `rows`; some at a time."""
     parts = [torch.empty(0, network.sizes.tasks, device=device())]
-    for places in np.array_split(np.arange(len(rows)), max(1, len(impressions.items) // ROWS_AT_ONCE)):
-        block, _ = impressions.of_requests(places)
-        parts.append(network(requests.asked(rows[places], decay), block.shown()))
+    for start in range(0, len(impressions.items), ROWS_AT_ONCE):
+        block = impressions.part(start, start + ROWS_AT_ONCE)
+        first, last = block.requests[0], block.requests[-1]
+        parts.append(network(requests.asked(rows[first : last + 1], decay), block.shown(first)))
     return torch.cat(parts)
 
 

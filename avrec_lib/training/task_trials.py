@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from avrec_lib.data.dataset import Dataset
-from avrec_lib.data.outcomes import USUAL_TASKS, label_shares, task_outcomes
+from avrec_lib.data.outcomes import USUAL_TASKS, label_shares, task_outcomes, with_both_answers
+from avrec_lib.errors import DataError
 from avrec_lib.evaluate.compare import summarise
 from avrec_lib.models.multi_task import MultiTask
 from avrec_lib.networks.experts import ARCHITECTURES
@@ -49,12 +50,19 @@ def task_trials(
     `test_share` of the impressions lie after the moment; of more than `most_impressions` whole users are drawn. A user
     is known by all that happened before each request, also after the moment. `options` go to `MultiTask`, which stops
     after 3 epochs that were no better for what is held out of its training. Raises DataError for a log without
-    impressions.
+    impressions, and where all impressions before the moment have the same label, task by task.
     """
     events = data.events.collect()
     found = task_outcomes(events, tasks, items=items)
     rows = found.rows.filter(pl.col("timestamp").is_not_null()).sort("timestamp", maintain_order=True)
-    cut = rows["timestamp"][int(rows.height * (1 - test_share))]
+    cut = rows["timestamp"].slice(int(rows.height * (1 - test_share)), 1).first()
+    before = rows.filter(pl.col("timestamp") < cut)
+    if not with_both_answers(before, tasks):
+        raise DataError(
+            "Of none of the tasks {tasks} do the {count} impressions before the test hold both answers, so there is "
+            "nothing to learn.", hint="Take tasks that come of some impressions and not of others.",
+            tasks=", ".join(tasks), count=f"{before.height:,}",
+        )  # fmt: skip
     learned = events.filter(pl.col("timestamp") < cut)
     begun = learned.select("request_id").drop_nulls().unique()  # a slate is not cut in two
     later = rows.filter(pl.col("timestamp") >= cut).join(begun, on="request_id", how="anti", maintain_order="left")
@@ -68,7 +76,7 @@ def task_trials(
         if model.curves is not None:
             curves.append(model.curves.select(pl.lit(architecture).alias("model"), pl.all()))
         if architecture == SHARED:
-            conflict = task_conflict(model, rows.filter(pl.col("timestamp") < cut), seed=seed)
+            conflict = task_conflict(model, before, seed=seed)
     learned_tasks = [task for task in tasks if all(f"chance_{task}" in one.columns for one in predicted.values())]
     values = task_values(predicted, learned_tasks, seed=seed)
     gains = task_gains(values, learned_tasks, single=SINGLE)
@@ -76,10 +84,11 @@ def task_trials(
 
 
 def _some(impressions: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
-    """All impressions of so many users, drawn by lot, that there are hardly more than `most`."""
+    """All impressions of so many users, drawn by lot, that there are at most `most`; of one at least."""
     if impressions.height <= most:
         return impressions
     users = impressions["user_id"].unique().sort().sample(fraction=1.0, shuffle=True, seed=seed)
     counts = users.to_frame().join(impressions.group_by("user_id").len(), on="user_id", maintain_order="left")
-    kept = counts.filter(pl.col("len").cum_sum() <= most)["user_id"]
+    before = pl.col("len").cum_sum() - pl.col("len")
+    kept = counts.filter((before + pl.col("len") <= most) | (before == 0))["user_id"]
     return impressions.filter(pl.col("user_id").is_in(kept.implode()))

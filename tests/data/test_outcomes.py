@@ -153,6 +153,11 @@ def test_most_clicks_of_the_simulator_pass_kuairands_rule_and_a_share_of_the_len
     assert of_clicks(share=0.8) == pytest.approx(0.45 if video else 0.80, abs=0.04)
 
 
+def test_without_clicks_the_table_of_shares_does_not_say_what_they_lead_to():
+    shares = label_shares(task_outcomes(log(), ("like", "share"), items=ITEMS).rows, ("like", "share"))
+    assert shares.rows() == [("like", 5, 1, 1 / 5, None), ("share", 0, 0, None, None)]
+
+
 def test_the_table_of_shares_counts_labels_and_says_what_clicks_lead_to():
     shares = label_shares(task_outcomes(log(), items=ITEMS).rows)
     assert shares.rows() == [

@@ -188,6 +188,12 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
             model.fit(cycles())
 
 
+@pytest.mark.parametrize("rate", [3.0, 1000.0])
+def test_a_loss_that_rises_far_above_the_first_step_is_stopped_too(rate: float) -> None:
+    with pytest.raises(UsageError, match="Lower learning_rate"):
+        SequenceTransformer(blocks=1, **SMALL | {"learning_rate": rate, "epochs": 30}).fit(cycles())
+
+
 def test_a_loss_that_diverges_is_stopped_and_said() -> None:
     with pytest.raises(UsageError, match="diverged"):
         SequenceTransformer(blocks=1, **SMALL | {"learning_rate": 1e30}).fit(cycles())

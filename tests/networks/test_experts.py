@@ -65,6 +65,18 @@ def test_all_items_at_once_get_the_log_odds_of_one_at_a_time(architecture: str) 
     torch.testing.assert_close(network(asked(), shown()), picked)
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_no_more_pairs_are_open_than_may_be(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, opened = small(architecture), []
+    whole = network.everywhere(asked())
+    network.bodies[0].register_forward_pre_hook(lambda _, inputs: opened.append(len(inputs[0])))
+    for most, expected in ((6, [6, 2]), (1, [2, 2, 2, 2])):
+        monkeypatch.setattr("avrec_lib.networks.experts.ROWS_AT_ONCE", most)
+        torch.testing.assert_close(network.everywhere(asked()), whole)
+        assert opened == expected, "an item at a time is the least"
+        opened.clear()
+
+
 def test_only_single_tasks_have_nothing_in_common() -> None:
     for architecture in ARCHITECTURES:
         network = small(architecture)
@@ -79,15 +91,28 @@ def test_the_gates_are_not_shared() -> None:
     assert not any(each is network.bodies[0].gate.weight for each in network.shared())
 
 
-def test_a_place_adds_its_bias_and_an_unknown_one_the_mean_of_those_met() -> None:
+def test_what_was_learned_of_the_unknown_stays_and_ranking_takes_the_mean_of_all_places() -> None:
+    network = small()
+    with torch.no_grad():
+        network.places.weight[:3] = torch.tensor([[7.0, -1.0], [1.0, 2.0], [4.0, 8.0]])
+    inputs = network.inputs[0]
+    before = [each.weight.detach().clone() for each in inputs.context()]
+    network.fill_unknown(np.array([[13, 2, 0], [13, 0, 0], [14, 0, 2]]), np.array([1, 1, 2, 0]))
+    assert network.places.weight[0].tolist() == [7.0, -1.0]
+    assert network.usual_place.tolist() == [(7 + 1 + 1 + 4) / 4, (-1 + 2 + 2 + 8) / 4]
+    torch.testing.assert_close(inputs.hour.weight[0], (2 * before[0][13] + before[0][14]) / 3)
+    assert torch.equal(inputs.weekday.weight, before[1])
+    assert torch.equal(inputs.platform.weight, before[2])
+    ranked, plain = network.everywhere(asked())[0, 2], network(asked(), shown())[0]
+    torch.testing.assert_close(ranked - plain, network.usual_place - network.places.weight[0])
+
+
+def test_a_place_adds_its_bias_and_an_unknown_one_never_met_the_mean_of_those_met() -> None:
     network = small()
     with torch.no_grad():
         network.places.weight[1:3] = torch.tensor([[1.0, 2.0], [4.0, 8.0]])
-    network.fill_unknown(np.array([[13, 2, 0], [13, 0, 0]]), np.array([1, 1, 2, 0]))
+    network.fill_unknown(np.array([[13, 2, 1]]), np.array([1, 1, 2]))
     assert network.places.weight[0].tolist() == [2.0, 4.0]
-    hour, platform = network.inputs[0].hour.weight, network.inputs[0].platform.weight
-    assert torch.equal(hour[0], hour[13])
-    assert not torch.equal(platform[0], platform[1]), "no platform was known, so what was learned of none stays"
     plain = network(asked(), shown())
     on_top = network(asked(), Shown(shown().requests, shown().items, torch.tensor([1, 1, 1])))
     torch.testing.assert_close(on_top - plain, torch.tensor([[-1.0, -2.0]]).expand(3, 2))

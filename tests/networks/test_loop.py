@@ -98,6 +98,27 @@ def test_threads_are_a_setting_and_go_back_afterwards(monkeypatch: pytest.Monkey
         pass
 
 
+class Two(Number):
+    """Two numbers, whose gradients are of very different size, clipped apart."""
+
+    def __init__(self, apart: bool) -> None:
+        super().__init__()
+        self.network, self.apart = nn.ParameterList([torch.zeros(1), torch.zeros(1)]), apart
+
+    def loss(self, batch: Tensor) -> tuple[Tensor, int]:
+        return (0.03 * self.network[0] + 4 * self.network[1]).sum(), len(batch)
+
+    def clip_groups(self) -> list[list[Tensor]]:
+        return [[each.grad] for each in self.network] if self.apart else []
+
+
+@pytest.mark.parametrize(("apart", "left"), [(True, [0.03, 1.0]), (False, [0.03 / 4, 1.0])])
+def test_what_a_learner_keeps_apart_is_clipped_apart(apart: bool, left: list[float]):
+    table = train(learner := Two(apart), Plan(epochs=1, clip=1.0), "two")
+    assert [each.grad.item() for each in learner.network] == pytest.approx(left, rel=1e-3)
+    assert curve(table, "gradient norm") == pytest.approx([np.hypot(0.03, 4)], rel=1e-3)
+
+
 def test_half_precision_learns_the_same_task():
     learner = Number()
     train(learner, Plan(epochs=60, learning_rate=0.1, precision="bfloat16"), "number")

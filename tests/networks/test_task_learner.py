@@ -21,7 +21,8 @@ def network(architecture: str = "MMoE", tasks: int = 2, items: int = 6) -> TaskN
 
 def requests(count: int) -> Requests:
     """`count` requests, each after item 0."""
-    return Requests(np.zeros(count, np.int32), np.arange(count + 1), np.zeros((count, 3), np.int64))
+    items, context = np.zeros(count, np.int32), np.zeros((count, 3), np.int64)
+    return Requests(items, np.arange(count), np.ones(count, np.int64), context)
 
 
 def impressions(labels: list[list[float]], each: int = 1) -> Impressions:
@@ -32,7 +33,8 @@ def impressions(labels: list[list[float]], each: int = 1) -> Impressions:
 
 
 def test_an_older_event_weighs_the_decay_less_and_weights_sum_to_one() -> None:
-    asked = Requests(np.array([4, 2, 3], np.int32), np.array([0, 2, 2, 3]), np.zeros((3, 3), np.int64))
+    context = np.zeros((3, 3), np.int64)
+    asked = Requests(np.array([4, 2, 3], np.int32), np.array([0, 2, 2]), np.array([2, 0, 1]), context)
     found = asked.asked(np.array([2, 0, 1]), 0.5)
     assert found.items.tolist() == [3, 4, 2]
     assert found.starts.tolist() == [0, 1, 3]
@@ -50,6 +52,16 @@ def test_an_unknown_label_counts_for_nothing() -> None:
     assert learner.loss(np.arange(3))[0].item() == pytest.approx(losses.mean(), rel=1e-5)
 
 
+def test_a_request_with_more_impressions_than_are_scored_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, rows, opened = network(), np.array([1, 0]), []
+    shown = impressions([[1, 0]] * 10, each=5)
+    whole = log_odds(net, requests(2), shown, rows, 1.0)
+    net.bodies[0].register_forward_pre_hook(lambda _, inputs: opened.append(len(inputs[0])))
+    monkeypatch.setattr("avrec_lib.networks.task_learner.ROWS_AT_ONCE", 3)
+    torch.testing.assert_close(log_odds(net, requests(2), shown, rows, 1.0), whole)
+    assert opened == [3, 3, 3, 1]
+
+
 def test_uncertainty_weighs_the_loss_of_a_task_and_pays_for_it() -> None:
     net = network()
     learner = TaskLearner(net, requests(2), impressions([[1, 0], [0, 1]]), batch=10, decay=1.0, balance="uncertainty")
@@ -58,6 +70,22 @@ def test_uncertainty_weighs_the_loss_of_a_task_and_pays_for_it() -> None:
     first, second = learner.task_losses(np.arange(2)).tolist()
     expected = (first * np.exp(-0.5) + 0.25 + second * np.exp(1.0) - 0.5) / 2
     assert learner.loss(np.arange(2))[0].item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("balance", ["mean", "uncertainty"])
+def test_a_task_without_a_label_in_a_batch_is_not_in_its_loss(balance: str) -> None:
+    net = network()
+    with torch.no_grad():
+        net.log_variances[:] = 0.5
+    labels = impressions([[1, np.nan], [0, np.nan], [1, 0]])
+    learner = TaskLearner(net, requests(3), labels, batch=10, decay=1.0, balance=balance)  # type: ignore[arg-type]
+    first = learner.task_losses(np.arange(2))[0].item()
+    loss, _ = learner.loss(np.arange(2))
+    assert loss.item() == pytest.approx(first if balance == "mean" else first * np.exp(-0.5) + 0.25, rel=1e-5)
+    loss.backward()
+    assert balance == "mean" or net.log_variances.grad[1] == 0
+    nothing, _ = learner.loss(np.empty(0, np.int64))
+    assert nothing.item() == 0
 
 
 def test_a_rare_outcome_counts_from_the_first_step() -> None:
@@ -99,6 +127,23 @@ def test_each_task_learns_which_items_are_its_own(architecture: str) -> None:
     train(learner, Plan(epochs=40, learning_rate=0.02, seed=0, threads=1), "test")
     odds = log_odds(net, requests(80), learner.impressions, np.arange(80), 1.0).numpy()
     assert ((odds > 0) == np.array(labels, bool)).all()
+
+
+@pytest.mark.parametrize("balance", ["mean", "uncertainty"])
+def test_a_single_task_is_learned_the_same_whatever_the_others_are(balance: str) -> None:
+    rng, found = np.random.default_rng(0), []
+    first = rng.integers(0, 2, 60)
+    for other in (rng.integers(0, 2, 60), np.zeros(60), np.where(np.arange(60) < 57, np.nan, 1)):
+        shown = impressions(np.column_stack([first, other]).tolist(), 3)
+        shown.places[:] = np.arange(60) % 3
+        net = network("single task")
+        learner = TaskLearner(net, requests(20), shown, batch=6, decay=1.0, balance=balance)  # type: ignore[arg-type]
+        train(learner, Plan(epochs=3, learning_rate=0.02, clip=0.05, threads=1), "test")
+        odds = log_odds(net, requests(20), shown, np.arange(20), 1.0)[:, 0]
+        found.append((odds, net.places.weight.detach()[:, 0], net.log_variances.detach()[0]))
+    for one in found[1:]:
+        for mine, same in zip(one, found[0], strict=True):
+            torch.testing.assert_close(mine, same, rtol=0, atol=1e-6)
 
 
 def test_tasks_with_opposite_labels_conflict_and_with_equal_labels_agree() -> None:
