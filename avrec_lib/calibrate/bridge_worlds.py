@@ -11,9 +11,10 @@ from avrec_lib.policies import EpsilonMix, SoftmaxScores
 from avrec_lib.protocols import Requests
 from avrec_lib.simulate.chance import keys, uniform
 from avrec_lib.simulate.decisions import ScoredPolicy
-from avrec_lib.simulate.options import KINDS, options_of, varied
+from avrec_lib.simulate.options import options_of, varied
 from avrec_lib.simulate.world import World, make_world
 
+PLATFORMS = ("video", "music")  # in turn
 SMALL = {"items": 600, "candidates": 24, "most_requests_a_day": 12}
 CHANGES = ("near", "sharper or softer", "taste or popularity", "repeats", "noisy taste")
 """What sets the new policy apart: hardly anything; its temperature; what it weighs; what it makes of items that a user
@@ -105,7 +106,7 @@ def bridge_world(seed: int, kind: str | None = None) -> BridgeWorld:
     by one of CHANGES, each as often as the others, and explores as much.
     """
     rng = np.random.default_rng([seed, 11])
-    options = varied(options_of(kind or list(KINDS)[seed % len(KINDS)], **SMALL), rng)
+    options = varied(options_of(kind or PLATFORMS[seed % len(PLATFORMS)], **SMALL), rng)
     taste, popularity, exploration = rng.uniform(0.3, 0.9), rng.uniform(0.1, 0.5), rng.uniform(0.1, 0.3)
     change = CHANGES[int(rng.integers(len(CHANGES)))]
     old, new, temperature = Weights(taste, popularity), Weights(taste, popularity), 1.0
