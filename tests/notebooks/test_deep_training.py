@@ -21,7 +21,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_networks_are_checked_compared_and_saved(home: Path, tmp_path: Path) -> None:
-    done = avrec(home, "run", "31", "--profile", "smoke")
+    done = avrec(home, "run", "31", "--profile", "smoke", "-p", "check_epochs=4")
     assert done.returncode == 0, done.stdout + done.stderr
     found = {(one["name"], one["model"]): one for one in runs(home, DEEP)[-1]["results"]}
     for model in ("popularity", "EASE", "transformer", "NeuMF", "LightGCN"):
@@ -31,6 +31,7 @@ def test_networks_are_checked_compared_and_saved(home: Path, tmp_path: Path) -> 
     report = page(home, DEEP)
     assert "guessing alike costs ln 1,616" in report, "the likelihood by hand"
     assert "trained on 100 users alone" in report, "whether a network can learn at all"
+    assert "was stopped at its last epoch while it still got better" in report, "two epochs are not enough"
     assert "items that training never met" in report, "new items"
     assert "there are no tasks but the choice itself" in report
     assert "interests that move" in report, "estimated from the order of choices"
