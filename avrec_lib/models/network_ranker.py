@@ -19,7 +19,7 @@ from avrec_lib.networks.flat_weights import flat_weights, with_weights
 from avrec_lib.networks.loop import Plan, plan_of, train
 from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.precision import Precision
-from avrec_lib.networks.threads import device, threads
+from avrec_lib.networks.threads import device, rows_on_device, threads
 
 
 class NetworkRanker(CandidateRanker):
@@ -99,6 +99,6 @@ class NetworkRanker(CandidateRanker):
         if self._trained is None:
             return None
         inputs = torch.from_numpy(standardised(found.features, self.shift, self.scale)).to(device())
-        items = torch.from_numpy(found.items.astype(np.int64)).to(device())
+        items = rows_on_device(found.items)
         with torch.inference_mode(), threads(self.threads):
             return self._trained(inputs, items).float().cpu().numpy()

@@ -16,6 +16,7 @@ from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.networks.held_out import learned_events
 from avrec_lib.networks.losses import LOSSES, MOST_ITEMS, Loss
 from avrec_lib.networks.next_item import NextItems, SequenceNetwork
+from avrec_lib.networks.options import check_whole
 from avrec_lib.networks.packing import packed, runs
 from avrec_lib.networks.threads import device
 
@@ -38,7 +39,8 @@ class NextItemRecommender(NeuralRecommender):
 
     def _take(self, width: int, length: int, dropout: float, loss: Loss | None, negatives: int) -> None:
         """Keep the options that all of them have; UsageError for what cannot be."""
-        if min(width, length, negatives) < 1 or not 0 <= dropout < 1:
+        check_whole(width=width, length=length, negatives=negatives)
+        if not 0 <= dropout < 1:
             raise UsageError(
                 "{model} takes width, length and negatives of 1 or more and a dropout from 0, below 1, not {options}.",
                 model=type(self).__name__, options=(width, length, negatives, dropout),

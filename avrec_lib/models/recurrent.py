@@ -40,8 +40,8 @@ class RecurrentRecommender(NextItemRecommender):
     ) -> None:  # fmt: skip
         if cell not in get_args(Reader):
             raise unknown_name("cell", cell, get_args(Reader))
-        check_whole(width=width, length=length, negatives=negatives, layers=layers)
         self._take(width, length, dropout, loss, negatives)
+        check_whole(layers=layers)
         self.cell, self.layers, self.name = cell, layers, "mean of history" if cell == "mean" else cell
         self.epochs, self.batch, self.learning_rate, self.weight_decay = epochs, batch, learning_rate, weight_decay
         self.averaging, self.patience = averaging, patience

@@ -37,9 +37,9 @@ class SequenceTransformer(NextItemRecommender):
         patience: int | None = None,
         precision: Precision = "auto", threads: int | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
-        check_whole(width=width, length=length, negatives=negatives, blocks=blocks, heads=heads)
-        check_heads(width, heads)
         self._take(width, length, dropout, loss, negatives)
+        check_whole(blocks=blocks, heads=heads)
+        check_heads(width, heads)
         self.blocks, self.heads = blocks, heads
         self.epochs, self.batch, self.learning_rate, self.weight_decay = epochs, batch, learning_rate, weight_decay
         self.averaging, self.patience = averaging, patience

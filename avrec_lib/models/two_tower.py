@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 import torch
 from torch import nn
-from torch.nn.utils import parameters_to_vector
 
 from avrec_lib.data.dataset import fingerprint
 from avrec_lib.errors import UsageError
@@ -21,6 +20,7 @@ from avrec_lib.models.neural_recommender import NeuralRecommender
 from avrec_lib.models.search_space import Real, Space, Whole
 from avrec_lib.models.top_k import UNRANKED
 from avrec_lib.models.tower_inputs import FEATURES, content_of, moments_of, profiles_of, scale_of, scaled
+from avrec_lib.networks.flat_weights import flat_weights
 from avrec_lib.networks.held_out import learned_events
 from avrec_lib.networks.in_batch import InBatch
 from avrec_lib.networks.loop import Learner
@@ -103,7 +103,7 @@ class TwoTower(NeuralRecommender):
         self.users = np.frombuffer(json.dumps(ids.to_list()).encode(), np.uint8)
         self.moments = scale_of(moments_of(interactions.past.times))
         super()._learn(interactions)
-        self.weights = parameters_to_vector(self._towers.users.parameters()).detach().cpu().numpy()
+        self.weights = flat_weights(self._towers.users)
         del self._content, self._towers  # of items their vectors are enough
 
     def _configuration(self, interactions: Interactions) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from avrec_lib.networks.held_out import NDCG, ndcg_of
-from avrec_lib.networks.threads import device
+from avrec_lib.networks.threads import device, rows_on_device
 
 HELD_OUT_SHARE = 0.15  # of the users
 FURTHEST = 6.0  # standard deviations
@@ -75,7 +75,7 @@ class CandidateLists:
     ) -> None:  # fmt: skip
         self.network, self.batch = network, batch
         self.inputs = torch.from_numpy(inputs).to(device())
-        self.items = torch.from_numpy(items.astype(np.int64)).to(device())
+        self.items = rows_on_device(items)
         first = np.flatnonzero(np.diff(rows, prepend=-1))
         sizes = np.diff(np.append(first, len(rows)))
         places = first[:, None] + np.arange(sizes.max())
@@ -92,7 +92,7 @@ class CandidateLists:
 
     def loss(self, batch: np.ndarray) -> tuple[Tensor, int]:
         """Mean −ln softmax(scores)[answer] of some queries."""
-        rows = torch.from_numpy(batch).to(device())
+        rows = rows_on_device(batch)
         return functional.cross_entropy(self._scores(rows), self.answers[rows]), len(batch)
 
     def _scores(self, rows: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ class CandidateLists:
             return {}
         said, gains = [], []
         for some in np.array_split(self.asked, len(self.asked) // 500 + 1):
-            rows = torch.from_numpy(some).to(device())
+            rows = rows_on_device(some)
             scores, answers = self._scores(rows), self.answers[rows]
             said.append(-functional.cross_entropy(scores, answers, reduction="none"))
             gains.append(ndcg_of(scores, answers))

@@ -70,15 +70,15 @@ class Checkpoint:
         with replacing(self.file) as beside:
             save_file(whole, beside, {"state": json.dumps(said | {"sha256": _digest(whole)})})
 
-    def read_into(self, state: State) -> bool:
-        """Take up what `write` left, if anything is there; returns whether.
+    def read_into(self, state: State) -> None:
+        """Take up what `write` left, if anything is there.
 
         Raises DataError for a damaged file, and for one of another configuration.
         """
         from safetensors import SafetensorError, safe_open
 
         if not self.file.exists():
-            return False
+            return
         try:
             with safe_open(self.file, "pt", device="cpu") as file:
                 said = json.loads(file.metadata()["state"])
@@ -107,7 +107,6 @@ class Checkpoint:
                 "The checkpoint {file} cannot be read: {error}.", hint="Remove it to train from the beginning.",
                 file=self.file, error=error,
             ) from error  # fmt: skip
-        return True
 
     def _check(self, said: dict[str, Any]) -> None:
         theirs, ours = said["configuration"], json.loads(json.dumps(self.configuration))

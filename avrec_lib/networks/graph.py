@@ -17,7 +17,7 @@ from torch.nn import functional
 from avrec_lib.networks.held_out import NDCG, ndcg_of
 from avrec_lib.networks.losses import PopularitySample, sampled_softmax
 from avrec_lib.networks.packing import runs
-from avrec_lib.networks.threads import device
+from avrec_lib.networks.threads import device, rows_on_device
 
 GraphLoss = Literal["BPR", "softmax", "sampled softmax"]
 GRAPH_LOSSES: tuple[GraphLoss, ...] = get_args(GraphLoss)
@@ -193,12 +193,14 @@ class GraphChoices:
         kept[batch.found] = False
         items = self.embeddings(kept)
         states = self._states(items, self.items[batch.told], batch.told_by, len(batch.users))
-        owners, targets = _rows(batch.found_by), _rows(self.items[batch.found])
+        owners, targets = rows_on_device(batch.found_by), rows_on_device(self.items[batch.found])
         weights = torch.bincount(owners, minlength=len(batch.users))[owners] ** -0.5
         match self.of_loss:
             case "softmax":
                 scores = (states @ items.T).masked_fill(~self.chosen, -torch.inf)
-                scores[_rows(batch.told_by), _rows(self.items[batch.told])] = -torch.inf  # lists hide them too
+                scores[
+                    rows_on_device(batch.told_by), rows_on_device(self.items[batch.told])
+                ] = -torch.inf  # lists hide them too
                 losses = scores.logsumexp(1)[owners] - scores[owners, targets]
             case "sampled softmax":
                 sample = self.popular.draw()
@@ -227,13 +229,9 @@ class GraphChoices:
             return {}
         gains, items = [], self.embeddings()
         for part in np.array_split(np.arange(len(self.answers[0])), -(-len(self.answers[0]) // _ROWS)):
-            users, wanted = self.answers[0][part], _rows(self.answers[1][part])
+            users, wanted = self.answers[0][part], rows_on_device(self.answers[1][part])
             lengths = self.lengths[users]
             told, owners = self.items[runs(self.starts[users], lengths)], np.repeat(np.arange(len(users)), lengths)
             scores = self._states(items, told, owners, len(users)) @ items.T
             gains.append(ndcg_of(scores, wanted, (owners, told)))
         return {NDCG: float(torch.cat(gains).mean())}
-
-
-def _rows(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(array.astype(np.int64)).to(device())

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from avrec_lib.networks.held_out import NDCG, held_out_users, ndcg_of
 from avrec_lib.networks.packing import runs
-from avrec_lib.networks.threads import device
+from avrec_lib.networks.threads import device, rows_on_device
 from avrec_lib.networks.towers import Towers, decayed, pooled, sharpened
 
 
@@ -126,7 +126,7 @@ class InBatch:
             events = self.starts[rows + 1] - 1
             users, items = sharpened(self._users(events, None, None), vectors, self.towers.temperature)
             scores = (users @ items.T).float().masked_fill(unknown, -torch.inf)
-            answers = torch.from_numpy(self._items_at(events).astype(np.int64)).to(scores.device)
+            answers = rows_on_device(self._items_at(events))
             whole = events - self.starts[rows]
             seen = np.repeat(np.arange(len(rows)), whole), self._items_at(runs(self.starts[rows], whole))
             gains.append(ndcg_of(scores, answers, seen))

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from avrec_lib.networks.next_item import NextItems, Run
 from avrec_lib.networks.packing import Packed, packed, runs
-from avrec_lib.networks.threads import device
+from avrec_lib.networks.threads import device, rows_on_device
 
 Branches = Literal["both", "CF", "deep"]
 BRANCHES: tuple[Branches, ...] = get_args(Branches)
@@ -194,7 +194,7 @@ class PairsInTime(NextItems):
 
     def _run(self, first: np.ndarray, lengths: np.ndarray) -> Run:
         places = runs(first, lengths)
-        targets = torch.from_numpy(self.told[places + 1].astype(np.int64)).to(device())
+        targets = rows_on_device(self.told[places + 1])
         return Run(packed(self.told[places], lengths, device()), targets)
 
     def _scores(self, inputs: Packed) -> Tensor:

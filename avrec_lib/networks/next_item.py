@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from avrec_lib.networks.held_out import NDCG, held_out_users, ndcg_of
 from avrec_lib.networks.losses import Loss, PopularitySample, full_softmax, gbce, sampled_softmax
 from avrec_lib.networks.packing import Packed, buckets, crops, packed, runs
-from avrec_lib.networks.threads import device
+from avrec_lib.networks.threads import device, rows_on_device
 
 
 class SequenceNetwork(nn.Module):
@@ -81,7 +81,7 @@ class NextItems:
 
     def _run(self, first: np.ndarray, lengths: np.ndarray) -> Run:
         places = runs(first, lengths)
-        targets = torch.from_numpy(self.sequence[places + 1].astype(np.int64)).to(device())
+        targets = rows_on_device(self.sequence[places + 1])
         return Run(packed(self.sequence[places], lengths, device()), targets)
 
     def _scores(self, inputs: Packed) -> Tensor:
@@ -99,7 +99,7 @@ class NextItems:
             lengths = np.minimum(ends - self.starts[rows], self.longest)
             inputs = packed(self.sequence[runs(ends - lengths, lengths)], lengths, device())
             scores = self._scores(inputs)
-            answers = torch.from_numpy(self.sequence[ends].astype(np.int64)).to(scores.device)
+            answers = rows_on_device(self.sequence[ends])
             surprise.append(nn.functional.cross_entropy(scores, answers, reduction="none"))
             whole = ends - self.starts[rows]
             seen = np.repeat(np.arange(len(rows)), whole), self.sequence[runs(self.starts[rows], whole)]

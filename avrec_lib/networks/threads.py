@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from avrec_lib.errors import UsageError
 
@@ -16,6 +18,11 @@ THREADS_VARIABLE = "AVREC_THREADS"
 def device() -> torch.device:
     """A GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def rows_on_device(rows: np.ndarray) -> Tensor:
+    """Rows of items, of users or of anything, as int64 on the device."""
+    return torch.from_numpy(rows.astype(np.int64)).to(device())
 
 
 @contextmanager

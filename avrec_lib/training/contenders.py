@@ -109,7 +109,7 @@ def tuned(
 
 def best_models(tunings: Mapping[str, Tuning]) -> list[MatrixRecommender]:
     """The model of each tuning with its best options, under its name on the shelf; without those that always failed."""
-    return [_named(tuning, name) for name, tuning in tunings.items() if tuning.options is not None]
+    return [made(tuning.best_model, name) for name, tuning in tunings.items() if tuning.options is not None]
 
 
 def hybrids(
@@ -180,12 +180,6 @@ def _of(make: Maker, options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `options` that `make` takes."""
     known = inspect.signature(make).parameters
     return {name: value for name, value in options.items() if name in known}
-
-
-def _named(tuning: Tuning, name: str) -> Any:
-    model = tuning.best_model()
-    model.name = name
-    return model
 
 
 def _held(make: Maker, max_items: int) -> Maker:

@@ -26,14 +26,13 @@ class TaskTrials:
 
     `labels` is `data.outcomes.label_shares` of the impressions that were predicted; `values` (`schema.Values`) has
     every task of every architecture, `gains` (`task_gains`) each less the networks of single tasks, `conflict`
-    (`task_conflict`) the angles between gradients on what MMoE shares, `curves` those of all networks.
+    (`task_conflict`) the angles between gradients on what MMoE shares.
     """
 
     labels: pl.DataFrame
     values: pl.DataFrame
     gains: pl.DataFrame
     conflict: pl.DataFrame
-    curves: pl.DataFrame
 
     def summary(self, *, resamples: int = 2000, seed: int = 0) -> pl.DataFrame:
         """Columns metric (as "click auc"), model, value, low, high, users."""
@@ -69,18 +68,16 @@ def task_trials(
     asked = _some(later, most_impressions, seed)
     options = {"patience": PATIENCE, **options}
     predicted: dict[str, pl.DataFrame] = {}
-    conflict, curves = pl.DataFrame(), []
+    conflict = pl.DataFrame()
     for architecture in ARCHITECTURES:
         model = MultiTask(tasks, architecture=architecture, seed=seed, **options).fit(learned, items)
         predicted[architecture] = model.predict(asked, events)
-        if model.curves is not None:
-            curves.append(model.curves.select(pl.lit(architecture).alias("model"), pl.all()))
         if architecture == SHARED:
             conflict = task_conflict(model, before, seed=seed)
     learned_tasks = [task for task in tasks if all(f"chance_{task}" in one.columns for one in predicted.values())]
     values = task_values(predicted, learned_tasks, seed=seed)
     gains = task_gains(values, learned_tasks, single=SINGLE)
-    return TaskTrials(label_shares(asked, learned_tasks), values, gains, conflict, pl.concat(curves))
+    return TaskTrials(label_shares(asked, learned_tasks), values, gains, conflict)
 
 
 def _some(impressions: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:

@@ -15,17 +15,14 @@ import os
 
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
 
-import time
-
 import polars as pl
+from _measured import measured
 
 from avrec_lib.data.opening import open_dataset
-from avrec_lib.data.split import Split, split_dataset
+from avrec_lib.data.split import split_dataset
 from avrec_lib.errors import AvrecError
-from avrec_lib.evaluate.compare import pairwise_differences, summarise
-from avrec_lib.evaluate.trial import known_values, run_trial
+from avrec_lib.evaluate.compare import pairwise_differences
 from avrec_lib.models import NeuralCF
-from avrec_lib.models.matrix_recommender import MatrixRecommender
 from avrec_lib.models.shelf import deep_ranker, hybrid
 
 ALONE = ("NeuMF, CF alone", "NeuMF, deep alone")
@@ -48,32 +45,17 @@ def main() -> None:
         return
     items = data.items.collect()
     split = split_dataset(data, "leave_last_out", tie_rule="file_order")
+    splits = [(split, seed) for seed in range(asked.seeds)]
     for (title, models), key in zip(GROUPS.items(), ("one", "top"), strict=True):
         if asked.only in (None, key):
             print(title, flush=True)
-            values = pl.concat([values_of(model, split, items, asked.seeds) for model in models()])
+            values = pl.concat([measured(model, splits, items) for model in models()])
             for row in pairwise_differences(values).iter_rows(named=True):
                 if row["model"] not in ALONE or row["baseline"] not in ALONE:
                     print(
                         f"  {row['model']} - {row['baseline']}: {row['difference']:+.4f} "
                         f"[{row['low']:+.4f}, {row['high']:+.4f}], {row['users']} users, p {row['p_value']:.4f}"
                     )
-
-
-def values_of(model: MatrixRecommender, split: Split, items: pl.DataFrame, seeds: int) -> pl.DataFrame:
-    """NDCG@10 of every user and seed; prints the line of the model."""
-    began = time.process_time()
-    trials = [run_trial(model, split, 10, items, seed=seed) for seed in range(seeds)]
-    seconds = (time.process_time() - began) / seeds
-    values = known_values(trials, k=[10], metrics=["ndcg"])
-    row = summarise(values).row(0, named=True)
-    each = ", ".join(f"{value:.4f}" for value in values.group_by("seed").agg(pl.mean("value")).sort("seed")["value"])
-    print(
-        f"  {model.name:20} NDCG@10 {row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}] ({each})  "
-        f"{seconds:.1f} CPU s",
-        flush=True,
-    )
-    return values
 
 
 if __name__ == "__main__":

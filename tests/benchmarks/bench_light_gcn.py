@@ -16,19 +16,17 @@ import os
 
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
 
-import time
-from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
+from _measured import measured
 
 from avrec_lib.data.opening import open_dataset
-from avrec_lib.data.split import Split, split_dataset
+from avrec_lib.data.split import split_dataset
 from avrec_lib.data.triples import graph_of
 from avrec_lib.data.validation import validation_splits
 from avrec_lib.errors import AvrecError
-from avrec_lib.evaluate.compare import pairwise_differences, summarise
-from avrec_lib.evaluate.trial import known_values, run_trial
+from avrec_lib.evaluate.compare import pairwise_differences
 from avrec_lib.models import EASE, LightGCN
 from avrec_lib.models.matrix_recommender import MatrixRecommender
 
@@ -43,21 +41,6 @@ TRIED: list[dict[str, Any]] = [
 def named(name: str, model: MatrixRecommender) -> MatrixRecommender:
     model.name = name
     return model
-
-
-def measured(model: MatrixRecommender, splits: Sequence[tuple[Split, int]], items: pl.DataFrame) -> pl.DataFrame:
-    """NDCG@10 of `model` on each split with its seed; says their mean and the CPU seconds of one."""
-    started = time.process_time()
-    trials = [run_trial(model, split, 10, items, seed) for split, seed in splits]
-    seconds = (time.process_time() - started) / len(splits)
-    values = known_values(trials, k=[10], metrics=["ndcg"])
-    by_seed = values.group_by("seed", maintain_order=True).agg(pl.col("value").mean())["value"]
-    row = summarise(values).row(0, named=True)
-    print(
-        f"{model.name:44} {row['value']:.4f} [{row['low']:.4f}, {row['high']:.4f}]  {seconds:5.1f} CPU s  by seed "
-        + " ".join(f"{value:.4f}" for value in by_seed), flush=True,
-    )  # fmt: skip
-    return values
 
 
 def main() -> None:
